@@ -80,7 +80,12 @@ type Batch struct {
 	Cells  []Cell // len(Rows) × Cols, row-major; all Absent for a row that failed to decode
 	Cols   int
 	Rows   []Row
-	Faults []Fault // in row order
+	Faults []Fault // of Rows; by row, but for those a later stage appends
+
+	// Source is only filled in a plugin's answer: the input row that each row
+	// came from. An answer has no Rows and no Faults of its own: its faults are
+	// those of the input rows and are recorded there.
+	Source []uint32
 }
 
 // Reset empties b and keeps its memory.
@@ -91,6 +96,7 @@ func (b *Batch) Reset(cols int) {
 	b.Rows = b.Rows[:0]
 	clear(b.Faults) // drop the messages
 	b.Faults = b.Faults[:0]
+	b.Source = b.Source[:0]
 }
 
 // Row returns the cells of row i; a view.

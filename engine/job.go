@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"time"
+
+	"sluice/engine/fault"
+)
+
+// State is where a job stands.
+type State string
+
+const (
+	Queued     State = "queued"
+	Processing State = "processing"
+	Completed  State = "completed"
+	Failed     State = "failed"
+	Canceled   State = "canceled"
+)
+
+// Ended reports whether the state is final.
+func (s State) Ended() bool { return s == Completed || s == Failed || s == Canceled }
+
+// Data is what the API says of an import, finished or not.
+type Data struct {
+	JobID          string      `json:"job_id"`
+	Status         State       `json:"status"`
+	CreatedCount   uint64      `json:"created_count"`
+	UpdatedCount   uint64      `json:"updated_count"`
+	SkippedCount   uint64      `json:"skipped_count"`
+	FailedCount    uint64      `json:"failed_count"`
+	RowCount       uint64      `json:"row_count"`
+	RecordCount    uint64      `json:"record_count"`
+	DryRun         bool        `json:"dry_run"`
+	Errors         []RowError  `json:"errors"` // the first MaxInlineErrors
+	ErrorsURL      string      `json:"errors_url"`
+	IgnoredColumns []string    `json:"ignored_columns"` // at most MaxIgnoredColumns
+	Dialect        *Dialect    `json:"dialect"`         // null unless CSV
+	Plugin         *PluginInfo `json:"plugin"`          // null without one
+	Results        []RowResult `json:"results,omitempty"`
+	ResultsURL     string      `json:"results_url,omitempty"`
+	Timings        Timings     `json:"timings"`
+
+	Progress *Progress `json:"progress,omitempty"` // of a job
+	Failure  *Failure  `json:"error,omitempty"`    // of a failed job
+}
+
+// Caps of Data's lists.
+const (
+	MaxInlineErrors   = 100
+	MaxIgnoredColumns = 100
+)
+
+// Progress is how far a job has read its upload.
+type Progress struct {
+	BytesRead  int64 `json:"bytes_read"`
+	BytesTotal int64 `json:"bytes_total"`
+}
+
+// Timings are in Unix milliseconds and milliseconds; 0 where not yet known.
+type Timings struct {
+	CreatedAt  time.Time  `json:"created_at"`
+	StartedAt  *time.Time `json:"started_at"`
+	EndedAt    *time.Time `json:"ended_at"`
+	DurationMS float64    `json:"duration_ms"`
+}
+
+// Failure is why a job failed.
+type Failure struct {
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+}
+
+// Job is an import as it is stored: what was asked, and how far it is. The
+// record is put in the same commit as the rows that it counts.
+type Job struct {
+	Data
+	Tenant  string     `json:"tenant"`
+	KeyID   string     `json:"key_id"` // the API key that made it
+	Format  Format     `json:"format"`
+	Options Options    `json:"options"`
+	Columns []string   `json:"columns,omitempty"` // as sent, so far
+	Next    Checkpoint `json:"next"`              // the first row that is not committed
+	Judged  bool       `json:"judged,omitempty"`  // its own dry run is over and let it pass
+	Seed    uint64     `json:"seed"`
+	Clock   int64      `json:"clock"`
+
+	ReportBytes   int64  `json:"report_bytes"`              // of failed rows' cells and results so far
+	ReportCutFrom uint64 `json:"report_cut_from,omitempty"` // first row whose cells were not kept
+}
+
+// Checkpoint is a row border in the spool.
+type Checkpoint struct {
+	Offset int64  `json:"offset"`
+	Row    uint64 `json:"row"`  // data rows before it
+	Line   uint64 `json:"line"` // physical line that begins here
+}
