@@ -1,0 +1,409 @@
+package jsonscan
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"sluice/engine/fault"
+)
+
+const (
+	streamBuffer = 64 << 10
+	flushBytes   = 64 << 10
+
+	// maxIdleReads is how many reads may bring nothing before we give up.
+	maxIdleReads = 100
+)
+
+// stream scans JSON while it arrives. It holds one buffer of input and one of
+// output: with capture on, every token that is passed is copied to out, white
+// space between tokens is not, and out goes to w as it fills. Without a w, out
+// may grow to limit.
+type stream struct {
+	r    io.Reader
+	rerr error // r has ended, or failed
+	buf  []byte
+	pos  int
+	end  int
+	base int64 // offset of buf[0] in the input
+
+	capture bool
+	mark    int // buf[mark:pos] is passed and not yet in out
+	out     []byte
+	w       io.Writer
+	limit   int
+	what    string // what out holds, for messages
+
+	name  []byte // of the member being read
+	names []string
+}
+
+// streams keeps the buffers of streams at rest.
+var streams = sync.Pool{New: func() any {
+	return &stream{buf: make([]byte, streamBuffer), out: make([]byte, 0, streamBuffer+flushBytes)}
+}}
+
+func getStream(r io.Reader) *stream {
+	s := streams.Get().(*stream)
+	s.r = r
+	return s
+}
+
+func putStream(s *stream) {
+	clear(s.names)
+	buf, out := s.buf, s.out[:0]
+	if cap(out) > streamBuffer+flushBytes { // grown by a large option
+		out = make([]byte, 0, streamBuffer+flushBytes)
+	}
+	*s = stream{buf: buf, out: out, name: s.name[:0], names: s.names[:0]}
+	streams.Put(s)
+}
+
+// more reads on when all of buf is passed. It returns io.EOF at the end.
+func (s *stream) more() error {
+	if err := s.sync(); err != nil {
+		return err
+	}
+	s.base += int64(s.end)
+	s.pos, s.end, s.mark = 0, 0, 0
+	for range maxIdleReads {
+		if s.rerr != nil {
+			if s.rerr == io.EOF {
+				return io.EOF
+			}
+			return fmt.Errorf("read body: %w", s.rerr)
+		}
+		if s.end, s.rerr = s.r.Read(s.buf); s.end > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("read body: %w", io.ErrNoProgress)
+}
+
+// sync moves what is passed to out.
+func (s *stream) sync() error {
+	if !s.capture {
+		s.mark = s.pos
+		return nil
+	}
+	p := s.buf[s.mark:s.pos]
+	s.mark = s.pos
+	return s.put(p)
+}
+
+// put appends to out, and writes it when it is full.
+func (s *stream) put(p []byte) error {
+	if s.w == nil && len(s.out)+len(p) > s.limit {
+		return fault.New(fault.Validation, "%s is longer than %d bytes", s.what, s.limit)
+	}
+	s.out = append(s.out, p...)
+	if s.w != nil && len(s.out) >= flushBytes {
+		return s.flush()
+	}
+	return nil
+}
+
+func (s *stream) flush() error {
+	if len(s.out) == 0 {
+		return nil
+	}
+	n, err := s.w.Write(s.out)
+	if err == nil && n < len(s.out) {
+		err = io.ErrShortWrite
+	}
+	s.out = s.out[:0]
+	if err != nil {
+		return fmt.Errorf("write %s: %w", s.what, err)
+	}
+	return nil
+}
+
+// fail reports a flaw at pos. At the end of the input err may be what more said:
+// a failed read is no flaw of the sender's.
+func (s *stream) fail(f flaw, err error) error {
+	at := s.base + int64(s.pos)
+	switch {
+	case err == io.EOF:
+		return fault.New(fault.Validation, "invalid JSON at offset %d: %s, found the end of the body", at, flawTexts[f])
+	case err != nil:
+		return err
+	case f >= tooDeep:
+		return fault.New(fault.Validation, "%s, at offset %d", flawTexts[f], at)
+	}
+	return fault.New(fault.Validation, "invalid JSON at offset %d: %s, found %s", at, flawTexts[f], quoteByte(s.buf[s.pos]))
+}
+
+// token skips white space and returns the byte at pos; f says what must stand
+// there, should the input end.
+func (s *stream) token(f flaw) (byte, error) {
+	if s.pos < s.end && s.buf[s.pos] > ' ' {
+		return s.buf[s.pos], nil
+	}
+	return s.tokenSlow(f)
+}
+
+func (s *stream) tokenSlow(f flaw) (byte, error) {
+	for {
+		if s.pos < s.end {
+			c := s.buf[s.pos]
+			if !isSpace(c) {
+				return c, nil
+			}
+			if err := s.sync(); err != nil {
+				return 0, err
+			}
+			s.pos = skipSpace(s.buf[:s.end], s.pos)
+			s.mark = s.pos
+		} else if err := s.more(); err != nil {
+			return 0, s.fail(f, err)
+		}
+	}
+}
+
+// peek returns the byte at pos.
+func (s *stream) peek(f flaw) (byte, error) {
+	if s.pos == s.end {
+		if err := s.more(); err != nil {
+			return 0, s.fail(f, err)
+		}
+	}
+	return s.buf[s.pos], nil
+}
+
+// value passes the value at pos, which stands inside of outer arrays and
+// objects.
+func (s *stream) value(outer int) error {
+	var objects [MaxBodyDepth/64 + 1]uint64 // a bit for each open container
+	depth := outer
+	c, err := s.token(badValue)
+	for {
+		if err != nil {
+			return err
+		}
+		// At a value that starts with c.
+		closed := true
+		if c == '{' || c == '[' {
+			if depth == MaxBodyDepth {
+				return s.fail(tooDeepBody, nil)
+			}
+			depth++
+			bit := uint64(1) << (depth % 64)
+			s.pos++
+			if c == '{' {
+				objects[depth/64] |= bit
+				if c, err = s.token(badFirstKey); err != nil {
+					return err
+				}
+				if closed = c == '}'; !closed {
+					if c, err = s.key(badFirstKey); err != nil {
+						return err
+					}
+				}
+			} else {
+				objects[depth/64] &^= bit
+				if c, err = s.token(badFirstElement); err != nil {
+					return err
+				}
+				if closed = c == ']'; !closed && startsValue(c) != sound {
+					return s.fail(badFirstElement, nil)
+				}
+			}
+			if !closed {
+				continue
+			}
+			s.pos++
+			depth--
+		} else if err = s.scalar(c); err != nil {
+			return err
+		}
+		// After a value: on to the next one, or out of what ends here.
+		for closed {
+			if depth == outer {
+				return nil
+			}
+			if objects[depth/64]&(1<<(depth%64)) != 0 {
+				if c, err = s.token(badMember); err != nil {
+					return err
+				}
+				if c == ',' {
+					s.pos++
+					c, err = s.key(badKey)
+					closed = false
+				} else if c != '}' {
+					return s.fail(badMember, nil)
+				}
+			} else {
+				if c, err = s.token(badElement); err != nil {
+					return err
+				}
+				if c == ',' {
+					s.pos++
+					c, err = s.token(badValue)
+					closed = false
+				} else if c != ']' {
+					return s.fail(badElement, nil)
+				}
+			}
+			if closed {
+				s.pos++
+				depth--
+			}
+		}
+	}
+}
+
+// key passes a key and its colon and returns the first byte of the value.
+func (s *stream) key(missing flaw) (byte, error) {
+	c, err := s.token(missing)
+	if err != nil {
+		return 0, err
+	}
+	if c != '"' {
+		return 0, s.fail(missing, nil)
+	}
+	s.pos++
+	if err = s.string(); err != nil {
+		return 0, err
+	}
+	return s.colon()
+}
+
+func (s *stream) colon() (byte, error) {
+	c, err := s.token(badColon)
+	if err != nil {
+		return 0, err
+	}
+	if c != ':' {
+		return 0, s.fail(badColon, nil)
+	}
+	s.pos++
+	return s.token(badValue)
+}
+
+// scalar passes the string, number or literal that starts with c.
+func (s *stream) scalar(c byte) error {
+	if c == '"' {
+		s.pos++
+		return s.string()
+	}
+	if c == '-' || isDigit(c) {
+		return s.number()
+	}
+	word := literal(c)
+	if word == "" {
+		return s.fail(badValue, nil)
+	}
+	for i := range len(word) {
+		if c, err := s.peek(badLiteral); err != nil {
+			return err
+		} else if c != word[i] {
+			return s.fail(badLiteral, nil)
+		}
+		s.pos++
+	}
+	return nil
+}
+
+// string passes the rest of a string.
+func (s *stream) string() error {
+	for {
+		s.pos = special(s.buf[:s.end], s.pos)
+		c, err := s.peek(badString)
+		switch {
+		case err != nil:
+			return err
+		case c == '"':
+			s.pos++
+			return nil
+		case c == '\\':
+			s.pos++
+			if _, _, err := s.escape(); err != nil {
+				return err
+			}
+		case c < ' ':
+			return s.fail(badControl, nil)
+		}
+	}
+}
+
+// escape passes what follows a backslash and returns the character; ok says
+// that it is a UTF-16 unit and not a byte.
+func (s *stream) escape() (r rune, unit bool, err error) {
+	c, err := s.peek(badEscape)
+	if err != nil {
+		return 0, false, err
+	}
+	if c != 'u' {
+		if r = rune(unescaped(c)); r == 0 {
+			return 0, false, s.fail(badEscape, nil)
+		}
+		s.pos++
+		return r, false, nil
+	}
+	s.pos++
+	for range 4 {
+		if c, err = s.peek(badHex); err != nil {
+			return 0, false, err
+		}
+		h := unhex(c)
+		if h < 0 {
+			return 0, false, s.fail(badHex, nil)
+		}
+		r = r<<4 | rune(h)
+		s.pos++
+	}
+	return r, true, nil
+}
+
+// number passes a number. A body can't end in one, so that its end in the
+// buffer is always followed by something.
+func (s *stream) number() error {
+	c, err := s.peek(badDigit)
+	if err != nil {
+		return err
+	}
+	if c == '-' {
+		s.pos++
+		if c, err = s.peek(badDigit); err != nil {
+			return err
+		}
+	}
+	if c == '0' {
+		s.pos++
+		c, err = s.peek(badNext)
+	} else {
+		c, err = s.digits()
+	}
+	if err == nil && c == '.' {
+		s.pos++
+		c, err = s.digits()
+	}
+	if err == nil && c|0x20 == 'e' {
+		s.pos++
+		if c, err = s.peek(badDigit); err == nil && (c == '+' || c == '-') {
+			s.pos++
+		}
+		if err == nil {
+			_, err = s.digits()
+		}
+	}
+	return err
+}
+
+// digits passes at least one digit and returns the byte that follows.
+func (s *stream) digits() (byte, error) {
+	for missing := badDigit; ; missing = badNext {
+		c, err := s.peek(missing)
+		if err != nil {
+			return 0, err
+		}
+		if !isDigit(c) {
+			if missing == badDigit {
+				return 0, s.fail(badDigit, nil)
+			}
+			return c, nil
+		}
+		s.pos = skipDigits(s.buf[:s.end], s.pos)
+	}
+}
