@@ -1,0 +1,274 @@
+package csvscan
+
+import (
+	"bytes"
+	"math/bits"
+	"slices"
+
+	"sluice/engine/batch"
+)
+
+// blockScan is the state of scanning one block, which is the first n bytes of the
+// batch's arena. Offsets are the arena's; base is the arena's place in the file.
+type blockScan struct {
+	d    *Decoder
+	b    *batch.Batch
+	buf  []byte // the block and its padding; stays valid when the arena moves
+	n    int
+	last bool
+	base int64
+
+	row    int    // start of the row being read
+	cell   int    // start of the cell being read
+	index  int    // cells of the row read so far
+	extra  uint64 // line borders inside the row so far
+	cells  []batch.Cell
+	line   uint64
+	number uint64
+}
+
+// scanBlock turns whole rows of the block into rows of b and moves the position
+// behind them. It stops at a row that the block doesn't hold whole.
+func (d *Decoder) scanBlock(b *batch.Batch, n int, last bool, maxRows int) {
+	s := blockScan{d: d, b: b, buf: b.Arena, n: n, last: last,
+		base: d.pos.Offset, line: d.pos.Line, number: d.pos.Row}
+	for len(b.Rows) < maxRows && s.row < n {
+		if !s.rows(maxRows) {
+			break
+		}
+	}
+	b.Cells = b.Cells[:len(b.Rows)*d.cols]
+	d.pos = Position{Offset: s.base + int64(s.row), Row: s.number, Line: s.line}
+}
+
+// rows reads from the row at s.row to the first malformed one, which it ends, and
+// reports whether to go on behind that.
+func (s *blockScan) rows(maxRows int) bool {
+	s.begin(s.row)
+	g := rowStart()
+	delim := s.d.dialect.Delimiter
+	quote := uint16(s.d.dialect.Quote)
+	if quote == 0 {
+		quote = 0x100 // no byte
+	}
+	cols := s.d.cols
+	for at := s.row; at < s.n; at += blockBytes {
+		seps, quotes := s.d.needles.masks((*[blockBytes]byte)(s.buf[at:]))
+		v := g.step(seps, quotes)
+		events := seps &^ v.inside
+		bad := v.bare | v.after
+		if quoted := seps & v.inside; quoted != 0 {
+			if ends := s.lineEnds(at, quoted); ends != 0 {
+				events |= ends
+				bad |= s.known(at, ends)
+			}
+		}
+		if rest := s.n - at; rest < blockBytes {
+			bad &= 1<<rest - 1
+		}
+		if bad != 0 {
+			events &= bad&-bad - 1
+		}
+		for ; events != 0; events &= events - 1 {
+			i := bits.TrailingZeros64(events)
+			p := at + i
+			if s.buf[p] == delim {
+				if s.index < cols {
+					start := s.cell
+					c := batch.NewCell(batch.Text, start, p-start)
+					if uint16(s.buf[start]) == quote {
+						c = s.unquote(start+1, p-1)
+					}
+					s.cells[s.index] = c
+				}
+				s.index++
+				s.cell = p + 1
+				continue
+			}
+			if v.inside>>i&1 != 0 {
+				if s.buf[p] == '\n' || s.buf[p+1] != '\n' {
+					s.extra++
+				}
+				continue
+			}
+			if p < s.cell {
+				continue // the LF of a CRLF
+			}
+			next := p + 1
+			if s.buf[p] == '\r' {
+				if next == s.n && !s.last {
+					return false // an LF may follow
+				}
+				if s.buf[next] == '\n' {
+					next++
+				}
+			}
+			s.end(p, next)
+			if len(s.b.Rows) == maxRows {
+				return false
+			}
+		}
+		if bad != 0 {
+			first := bad & -bad
+			why := leftOpen
+			switch {
+			case first&v.bare != 0:
+				why = bareQuote
+			case first&v.after != 0:
+				why = afterQuote
+			}
+			return s.malformed(at+bits.TrailingZeros64(bad), why)
+		}
+	}
+	if !s.last {
+		return false
+	}
+	if g.inside != 0 {
+		return s.malformed(s.n, leftOpen)
+	}
+	if s.row < s.n {
+		s.end(s.n, s.n)
+	}
+	return false
+}
+
+// begin starts a row at p.
+func (s *blockScan) begin(p int) {
+	s.row, s.cell, s.index, s.extra = p, p, 0, 0
+	have := len(s.b.Rows) * s.d.cols
+	s.b.Cells = slices.Grow(s.b.Cells[:have], s.d.cols)
+	s.cells = s.b.Cells[have : have+s.d.cols]
+}
+
+// end ends the row at p, and its line at next.
+func (s *blockScan) end(p, next int) {
+	if p == s.row { // an empty line
+		s.line++
+		s.row, s.cell = next, next
+		return
+	}
+	if s.index < len(s.cells) {
+		c := batch.NewCell(batch.Text, s.cell, p-s.cell)
+		if q := s.d.dialect.Quote; s.cell < p && s.buf[s.cell] == q && q != 0 {
+			c = s.unquote(s.cell+1, p-1)
+		}
+		s.cells[s.index] = c
+	}
+	s.index++
+	lines := s.extra + 1
+	if next == p {
+		lines-- // the file ends without a line end
+	}
+	s.append(p, next, lines)
+	switch i := len(s.b.Rows) - 1; {
+	case p-s.row > MaxRow:
+		s.b.Rows[i].RawLen = MaxRaw
+		s.fail(i, tooLarge())
+	case s.index != len(s.cells):
+		s.fail(i, s.d.columnCount(s.index))
+	}
+	s.begin(next)
+}
+
+// append adds the row that starts at s.row to the batch.
+func (s *blockScan) append(p, next int, lines uint64) {
+	s.number++
+	s.b.Rows = append(s.b.Rows, batch.Row{
+		Number: s.number, Line: s.line,
+		End: s.base + int64(next), EndLine: s.line + lines,
+		RawOff: uint32(s.row), RawLen: uint32(p - s.row),
+	})
+	s.line += lines
+}
+
+// fail marks row i, the last one, and empties its cells.
+func (s *blockScan) fail(i int, f batch.Fault) {
+	s.b.Fail(i, f.Column, f.Code, f.Message)
+	for j := range s.cells {
+		s.cells[j] = batch.NewCell(batch.Absent, 0, 0)
+	}
+}
+
+// malformed ends the row whose quotes are wrong at p with its first line. It
+// reports false where the block doesn't hold that line whole.
+func (s *blockScan) malformed(p int, why reason) bool {
+	s.d.badUntil = max(s.d.badUntil, s.base+int64(p))
+	end := s.row + lineEnd(s.buf[s.row:s.n])
+	next := end
+	if end < s.n {
+		next++
+		if s.buf[end] == '\r' && next < s.n && s.buf[next] == '\n' {
+			next++
+		}
+	}
+	if !s.last && next == s.n && (end == s.n || s.buf[end] == '\r') {
+		return false
+	}
+	column := s.index
+	if end < p || column >= s.d.cols {
+		column = batch.NoColumn
+	}
+	if end < p {
+		why = leftOpen
+	}
+	var lines uint64
+	if next > end {
+		lines = 1
+	}
+	s.append(end, next, lines)
+	i := len(s.b.Rows) - 1
+	s.b.Rows[i].RawLen = min(s.b.Rows[i].RawLen, MaxRaw)
+	s.fail(i, malformed(why, column))
+	s.row = next
+	return true
+}
+
+// lineEnds returns which of the separators are line ends and not delimiters.
+func (s *blockScan) lineEnds(at int, seps uint64) (ends uint64) {
+	for ; seps != 0; seps &= seps - 1 {
+		if s.buf[at+bits.TrailingZeros64(seps)] != s.d.dialect.Delimiter {
+			ends |= seps & -seps
+		}
+	}
+	return ends
+}
+
+// known returns which of the line borders inside quotes are known to fail.
+func (s *blockScan) known(at int, ends uint64) uint64 {
+	switch until := s.d.badUntil - s.base - int64(at); {
+	case until <= 0:
+		return 0
+	case until < blockBytes:
+		return ends & (1<<until - 1)
+	}
+	return ends
+}
+
+// unquote returns the cell between two quotes, which is copied behind the block
+// if it holds doubled ones.
+func (s *blockScan) unquote(start, end int) batch.Cell {
+	q := s.d.dialect.Quote
+	p := s.buf[start:end]
+	i := bytes.IndexByte(p, q)
+	if i < 0 {
+		return batch.NewCell(batch.Text, start, end-start)
+	}
+	off := len(s.b.Arena)
+	for i >= 0 {
+		s.b.Arena = append(s.b.Arena, p[:i+1]...)
+		p = p[i+2:]
+		i = bytes.IndexByte(p, q)
+	}
+	s.b.Arena = append(s.b.Arena, p...)
+	return batch.NewCell(batch.Text, off, len(s.b.Arena)-off)
+}
+
+// lineEnd returns the index of p's first LF or CR, or its length.
+func lineEnd(p []byte) int {
+	for i, c := range p {
+		if c == '\n' || c == '\r' {
+			return i
+		}
+	}
+	return len(p)
+}
