@@ -52,7 +52,8 @@ type Decoder struct {
 // stride says that the rows from row on were written with this many cells.
 type stride struct{ row, cells int }
 
-// New returns a Decoder for the size bytes of src, from a border between rows.
+// New returns a Decoder for the size bytes of src, or all of them if size is
+// below 0, from a border between rows.
 func New(src io.ReaderAt, size int64, at Position, opts Options) *Decoder {
 	d := &Decoder{lines: lineReader{src: src, size: size, off: at.Offset}, opts: opts, at: at}
 	d.at.Line = max(at.Line, 1)

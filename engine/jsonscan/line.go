@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"bytes"
 	"io"
+	"math"
 )
 
 const (
@@ -24,7 +25,7 @@ type line struct {
 // one until it is taken or skipped.
 type lineReader struct {
 	src  io.ReaderAt
-	size int64
+	size int64 // below 0 while unknown
 	off  int64 // of the first unread byte, buf[lo]
 	buf  []byte
 	lo   int
@@ -41,7 +42,7 @@ func (l *lineReader) next() (line, error) {
 		if seen >= maxLineBytes {
 			return l.cut(seen, 0), nil
 		}
-		if l.off+int64(seen) >= l.size {
+		if l.ended(seen) {
 			if seen == 0 {
 				return line{}, io.EOF
 			}
@@ -80,7 +81,7 @@ func (l *lineReader) skip() (breaks int, err error) {
 			return 1, nil
 		}
 		l.take(line{size: l.hi - l.lo})
-		if l.off >= l.size {
+		if l.ended(0) {
 			return 0, nil
 		}
 		if err := l.fill(); err != nil {
@@ -89,10 +90,16 @@ func (l *lineReader) skip() (breaks int, err error) {
 	}
 }
 
-// fill reads more bytes behind those that are there.
+// ended reports whether nothing follows the next n bytes.
+func (l *lineReader) ended(n int) bool { return l.size >= 0 && l.off+int64(n) >= l.size }
+
+// fill reads more bytes behind those that are there, or finds out the size.
 func (l *lineReader) fill() error {
 	kept := l.hi - l.lo
-	left := l.size - l.off - int64(kept)
+	left := int64(math.MaxInt64)
+	if l.size >= 0 {
+		left = l.size - l.off - int64(kept)
+	}
 	if want := kept + 1; l.buf == nil || want > len(l.buf) {
 		// Lines that don't fit the common buffer are rare; it grows by doubling.
 		n := max(minLineBuffer, int(min(maxLineBuffer, left)))
@@ -113,9 +120,12 @@ func (l *lineReader) fill() error {
 	if n > 0 {
 		return nil
 	}
+	if err == io.EOF && l.size < 0 {
+		l.size = l.off + int64(kept)
+		return nil
+	}
 	if err == nil || err == io.EOF {
-		// size said that there are bytes.
-		return io.ErrUnexpectedEOF
+		return io.ErrUnexpectedEOF // size said that there are bytes
 	}
 	return err
 }
