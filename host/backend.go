@@ -1,0 +1,13 @@
+package host
+
+import (
+	"context"
+
+	"sluice/engine"
+)
+
+// backend is what a Server stands on.
+type backend struct {
+	records engine.Records
+	close   func(ctx context.Context) error
+}

@@ -1,0 +1,108 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"sluice/engine/fault"
+)
+
+// Config is everything an operator can set. Start from DefaultConfig.
+type Config struct {
+	Addr      string // of the API; port 0 picks a free one
+	AdminAddr string // of metrics and pprof; empty: off
+	Data      string // folder of everything that lasts
+
+	MaxConnections int
+	MaxHeaderBytes int   // request line and headers together
+	MaxJSONBytes   int64 // a JSON body, decoded
+	MaxStreamBytes int64 // a raw upload, decoded
+	MaxReportBytes int64 // failed rows' cells and results of one job
+
+	HeaderTimeout time.Duration // from a request's first byte to its last header
+	BodyTimeout   time.Duration // for each bodyStep bytes of a body
+	WriteTimeout  time.Duration // for each write of an answer
+	IdleTimeout   time.Duration // between two requests of a connection
+	ShutdownGrace time.Duration // for running requests and jobs when the server stops
+
+	RateLimit int // requests in 60 s of a key that says nothing else
+	KeyCache  int // keys held in memory
+
+	PluginMaxTraps int // guilty rows after which a job fails
+}
+
+// DefaultConfig is what a server does when it is told nothing.
+func DefaultConfig() Config {
+	return Config{
+		Addr:      "127.0.0.1:8080",
+		AdminAddr: "127.0.0.1:8081",
+		Data:      "./data",
+
+		MaxConnections: 4096,
+		MaxHeaderBytes: 16 << 10,
+		MaxJSONBytes:   20 << 20,
+		MaxStreamBytes: 10 << 30,
+		MaxReportBytes: 1 << 30,
+
+		HeaderTimeout: 30 * time.Second,
+		BodyTimeout:   60 * time.Second,
+		WriteTimeout:  60 * time.Second,
+		IdleTimeout:   2 * time.Minute,
+		ShutdownGrace: 30 * time.Second,
+
+		RateLimit: 1000,
+		KeyCache:  10_000,
+
+		PluginMaxTraps: 1000,
+	}
+}
+
+// Validate reports every problem of c at once, each with its field.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
+	}
+	addr := func(field, value string) {
+		if _, _, err := net.SplitHostPort(value); err != nil {
+			bad(field, "%q is not host:port", value)
+		}
+	}
+	between := func(field string, value, least, most int64) {
+		if value < least || value > most {
+			bad(field, "%d is not from %d to %d", value, least, most)
+		}
+	}
+	positive := func(field string, d time.Duration) {
+		if d <= 0 {
+			bad(field, "%s is not above 0", d)
+		}
+	}
+	addr("Addr", c.Addr)
+	if c.AdminAddr != "" {
+		addr("AdminAddr", c.AdminAddr)
+	}
+	if c.Data == "" {
+		bad("Data", "is empty")
+	}
+	between("MaxConnections", int64(c.MaxConnections), 1, 1<<20)
+	between("MaxHeaderBytes", int64(c.MaxHeaderBytes), 4<<10, 1<<20)
+	between("MaxJSONBytes", c.MaxJSONBytes, 1<<10, 1<<30)
+	between("MaxStreamBytes", c.MaxStreamBytes, 1<<10, 1<<50)
+	between("MaxReportBytes", c.MaxReportBytes, 0, 1<<50)
+	positive("HeaderTimeout", c.HeaderTimeout)
+	positive("BodyTimeout", c.BodyTimeout)
+	positive("WriteTimeout", c.WriteTimeout)
+	positive("IdleTimeout", c.IdleTimeout)
+	positive("ShutdownGrace", c.ShutdownGrace)
+	between("RateLimit", int64(c.RateLimit), 1, maxRateLimit)
+	between("KeyCache", int64(c.KeyCache), 1, 10_000_000)
+	between("PluginMaxTraps", int64(c.PluginMaxTraps), 0, 1<<31)
+	if len(errs) == 0 {
+		return nil
+	}
+	err := errors.Join(errs...)
+	return &fault.Error{Code: fault.Validation, Message: "configuration: " + err.Error(), Err: err}
+}

@@ -1,0 +1,29 @@
+package host
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"sluice/engine/fault"
+)
+
+func (s *Server) healthRoutes() []route {
+	return []route{
+		{method: "GET", pattern: "/healthz", scope: public, handle: s.healthz},
+		{method: "GET", pattern: "/readyz", scope: public, handle: s.readyz},
+	}
+}
+
+type health struct {
+	Status string `json:"status"`
+}
+
+// healthz says that the process answers.
+func (s *Server) healthz(r *Request) error { return r.Data(fasthttp.StatusOK, health{"ok"}) }
+
+// readyz says that requests should be sent here.
+func (s *Server) readyz(r *Request) error {
+	if s.isStopping() {
+		return fault.New(fault.Overloaded, "the server is stopping")
+	}
+	return r.Data(fasthttp.StatusOK, health{"ready"})
+}

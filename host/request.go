@@ -1,0 +1,140 @@
+package host
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/engine/fault"
+)
+
+// Request is one request and its answer. It belongs to the goroutine of its
+// connection, from admission until the handler has returned.
+type Request struct {
+	ID  string
+	s   *Server
+	ctx *fasthttp.RequestCtx // nil until admitted
+	hdr *fasthttp.RequestHeader
+
+	method string
+	path   string // as sent, without the query
+	query  fasthttp.Args
+	media  string // media type of the body, in lower case
+	coding string // its content coding: empty, gzip or zstd
+	length int64  // of the body as announced; -1 chunked, 0 none
+
+	match
+	key    *Key
+	window window
+	start  time.Time
+	body   body
+	close  bool  // the connection can't be trusted any further
+	err    error // the refusal
+}
+
+// Tenant returns the tenant that the request acts for.
+func (r *Request) Tenant() string { return r.key.Tenant }
+
+// Param returns the i-th parameter of the path, as sent.
+func (r *Request) Param(i int) string { return r.params[i] }
+
+// Header returns a header of the request; empty where it is absent.
+func (r *Request) Header(name string) string { return string(r.hdr.Peek(name)) }
+
+// Context ends when the server no longer waits for its requests.
+func (r *Request) Context() context.Context { return r.s.ctx }
+
+// Stopping is closed when the server begins to stop: who waits for something
+// answers now.
+func (r *Request) Stopping() <-chan struct{} { return r.s.stopping }
+
+// Body reads the request's body as it was sent, compressed where coding says
+// so. Reading past what arrived of a body that was cut off is an error.
+func (r *Request) Body() io.Reader { return &r.body }
+
+// ReadAll reads a whole body of at most limit bytes. The result is the caller's.
+func (r *Request) ReadAll(limit int64) ([]byte, error) {
+	if r.length > limit {
+		return nil, tooLarge(limit)
+	}
+	b, err := io.ReadAll(io.LimitReader(&r.body, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, tooLarge(limit)
+	}
+	return b, nil
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.PayloadTooLarge, "the body is larger than the limit of %d bytes", limit)
+}
+
+// SetHeader sets a header of the answer. Values must not come from a client
+// unless they were checked.
+func (r *Request) SetHeader(name, value string) { r.ctx.Response.Header.Set(name, value) }
+
+// Data answers {"data": data}.
+func (r *Request) Data(status int, data any) error {
+	return r.envelope(status, struct {
+		Data any `json:"data"`
+	}{data})
+}
+
+// Page answers {"data": data, "meta": meta}.
+func (r *Request) Page(data, meta any) error {
+	return r.envelope(fasthttp.StatusOK, struct {
+		Data any `json:"data"`
+		Meta any `json:"meta"`
+	}{data, meta})
+}
+
+func (r *Request) envelope(status int, v any) error {
+	b, err := encode(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	r.Answer(status, jsonType, b)
+	return nil
+}
+
+// Answer answers with a body that is ready; b is kept until it is sent.
+func (r *Request) Answer(status int, contentType string, b []byte) {
+	r.ctx.Response.SetStatusCode(status)
+	r.ctx.Response.Header.SetContentType(contentType)
+	r.ctx.Response.SetBodyRaw(b)
+}
+
+// NoContent answers 204.
+func (r *Request) NoContent() error {
+	r.ctx.Response.SetStatusCode(fasthttp.StatusNoContent)
+	r.ctx.Response.Header.SetNoDefaultContentType(true)
+	return nil
+}
+
+// Stream answers 200 and then calls write, which may take as long as the client
+// goes on reading. It runs after the handler has returned: it must not use the
+// Request. If it fails, the connection is cut, so that the client can tell the
+// answer from a whole one.
+func (r *Request) Stream(contentType string, write func(w *bufio.Writer) error) {
+	s, id, c := r.s, r.ID, r.ctx.Conn()
+	r.ctx.Response.SetStatusCode(fasthttp.StatusOK)
+	r.ctx.Response.Header.SetContentType(contentType)
+	s.streams.Add(1)
+	r.ctx.Response.SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer s.streams.Done()
+		err := s.guard(id, func() error { return write(w) })
+		if err == nil {
+			err = w.Flush()
+		}
+		if err != nil {
+			s.log.Info("stream cut", "request_id", id, "error", err)
+			c.Close()
+		}
+	})
+}

@@ -1,0 +1,240 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/engine/fault"
+)
+
+// Server is one running Sluice.
+type Server struct {
+	cfg     Config
+	log     *slog.Logger
+	backend backend
+
+	router     *router
+	publics    []string
+	keys       *keyring
+	limiter    *limiter
+	admissions *admissions
+
+	ln   *listener
+	fast *fasthttp.Server
+
+	ctx      context.Context // of all requests; ends when the grace is over
+	cancel   context.CancelFunc
+	stopping chan struct{}
+	stopOnce sync.Once
+	streams  sync.WaitGroup // answers that are being streamed
+}
+
+func newServer(ctx context.Context, cfg Config, b backend, log *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, backend: b,
+		keys: newKeyring(b.records, cfg), limiter: newLimiter(), admissions: newAdmissions(cfg),
+		stopping: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	routes := s.routes()
+	s.router = newRouter(routes)
+	for _, r := range routes {
+		if r.scope == public {
+			s.publics = append(s.publics, r.pattern)
+		}
+	}
+	if err := s.keys.bootstrap(ctx, cfg.Data); err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("make first key: %w", err)
+	}
+	ln, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	s.ln = newListener(ln, cfg, s.refuseConn)
+	s.fast = &fasthttp.Server{
+		Handler:        s.handle,
+		ErrorHandler:   s.handleError,
+		HeaderReceived: s.headerReceived,
+
+		ReadBufferSize:     cfg.MaxHeaderBytes,
+		ReadTimeout:        cfg.HeaderTimeout,
+		IdleTimeout:        cfg.IdleTimeout,
+		Concurrency:        2*cfg.MaxConnections + 1, // the listener limits them, with a better answer
+		MaxRequestBodySize: int(cfg.MaxStreamBytes),
+		StreamRequestBody:  true,
+
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		SecureErrorLogMessage:        true,
+		CloseOnShutdown:              true,
+		Logger:                       fastLog{log},
+	}
+	return s, nil
+}
+
+// Addr returns the address that the API listens on.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Run serves until Close.
+func (s *Server) Run() error {
+	s.log.Info("serving", "addr", s.Addr())
+	if err := s.fast.Serve(s.ln); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// Close stops the server: no new requests, Config.ShutdownGrace or ctx for those
+// that run, then the end of all that is left. It returns when nothing of the
+// server runs any more.
+func (s *Server) Close(ctx context.Context) error {
+	s.stopOnce.Do(func() { close(s.stopping) })
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ShutdownGrace)
+	defer cancel()
+	// Shutdown does not know a listener that Run was never called for.
+	err := errors.Join(s.fast.ShutdownWithContext(ctx), ignoreClosed(s.ln.Close()))
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		s.log.Warn("requests were cut off at the end of the grace", "connections", s.ln.open())
+		err = nil
+	}
+	s.cancel()
+	s.ln.abort()
+	s.streams.Wait()
+	return errors.Join(err, s.backend.close(ctx))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// isStopping reports whether Close was called.
+func (s *Server) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// handle serves one request.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	r := s.admissions.take(&ctx.Request.Header)
+	if r == nil {
+		r = s.admit(&ctx.Request.Header)
+	}
+	r.ctx = ctx
+	if r.length != 0 && r.err == nil {
+		r.body = body{ctx: ctx, in: ctx.RequestBodyStream(), timeout: s.cfg.BodyTimeout, left: r.length}
+	}
+	err := r.err
+	if err == nil {
+		err = s.guard(r.ID, func() error { return r.route.handle(r) })
+	}
+	if err != nil {
+		s.logFailure(r, err)
+		writeError(&ctx.Response, err)
+	}
+	r.setHead(&ctx.Response.Header)
+	if r.close || r.body.unread() || r.err != nil && r.length != 0 {
+		ctx.SetConnectionClose()
+		linger(ctx.Conn())
+	}
+}
+
+// guard turns a panic into an internal error: one request's bug ends that
+// request alone.
+func (s *Server) guard(id string, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic", "request_id", id, "panic", p, "stack", string(debug.Stack()))
+			err = fault.New(fault.Internal, "panic")
+		}
+	}()
+	return f()
+}
+
+// logFailure writes to the log what the caller is not told.
+func (s *Server) logFailure(r *Request, err error) {
+	var f *fault.Error
+	if errors.As(err, &f) && statusOf(f.Code) != 500 && (f.Err == nil || statusOf(f.Code) < 500) {
+		return
+	}
+	s.log.Error("request failed", "request_id", r.ID, "method", r.method, "path", clip(r.path, 200), "error", err)
+}
+
+// handleError answers what fasthttp refuses by itself.
+func (s *Server) handleError(ctx *fasthttp.RequestCtx, err error) {
+	r := s.admissions.take(&ctx.Request.Header)
+	if r == nil {
+		r = &Request{ID: requestID(ctx.Request.Header.Peek("X-Request-ID"))}
+	}
+	writeError(&ctx.Response, readFault(err, s.cfg))
+	r.setHead(&ctx.Response.Header)
+	linger(ctx.Conn())
+}
+
+// readFault says what was wrong with a request that could not be read.
+func readFault(err error, cfg Config) error {
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case errors.As(err, &small):
+		return fault.Wrap(fault.Validation, err, "the request's line and headers are larger than the limit of %d bytes", cfg.MaxHeaderBytes)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fault.Wrap(fault.Validation, err, "the request did not arrive in time")
+	}
+	return fault.Wrap(fault.Validation, err, "the request is not valid HTTP/1.1")
+}
+
+// errCutOff is what reading a body gives that stopped arriving.
+func errCutOff(err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return fault.Wrap(fault.Validation, err, "the body did not arrive in time")
+	}
+	var broken fasthttp.ErrBrokenChunk
+	if errors.As(err, &broken) {
+		return fault.Wrap(fault.Validation, err, "the body is not valid chunked coding")
+	}
+	return fault.Wrap(fault.Validation, err, "the body was cut off")
+}
+
+// refuseConn answers a connection beyond Config.MaxConnections.
+func (s *Server) refuseConn(c net.Conn) {
+	var resp fasthttp.Response
+	writeError(&resp, fault.New(fault.Overloaded, "the server has its limit of %d connections open", s.cfg.MaxConnections))
+	resp.Header.Set("X-Request-ID", requestID(nil))
+	resp.SetConnectionClose()
+	resp.WriteTo(c) // a client that does not take it is closed either way
+}
+
+// linger makes the connection read and drop what still comes before it closes.
+func linger(c net.Conn) {
+	for {
+		switch t := c.(type) {
+		case *conn:
+			t.linger.Store(true)
+			return
+		case interface{ NetConn() net.Conn }: // TLS
+			c = t.NetConn()
+		default:
+			return
+		}
+	}
+}
+
+// fastLog is fasthttp's log.
+type fastLog struct{ log *slog.Logger }
+
+func (l fastLog) Printf(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }
