@@ -58,10 +58,7 @@ func (s *blockScan) rows(maxRows int) bool {
 		events := seps &^ v.inside
 		bad := v.bare | v.after
 		if quoted := seps & v.inside; quoted != 0 {
-			if ends := s.lineEnds(at, quoted); ends != 0 {
-				events |= ends
-				bad |= s.known(at, ends)
-			}
+			events |= s.lineEnds(at, quoted)
 		}
 		if rest := s.n - at; rest < blockBytes {
 			bad &= 1<<rest - 1
@@ -192,7 +189,6 @@ func (s *blockScan) fail(i int, f batch.Fault) {
 // malformed ends the row whose quotes are wrong at p with its first line. It
 // reports false where the block doesn't hold that line whole.
 func (s *blockScan) malformed(p int, why reason) bool {
-	s.d.badUntil = max(s.d.badUntil, s.base+int64(p))
 	end := s.row + lineEnd(s.buf[s.row:s.n])
 	next := end
 	if end < s.n {
@@ -229,17 +225,6 @@ func (s *blockScan) lineEnds(at int, seps uint64) (ends uint64) {
 		if s.buf[at+bits.TrailingZeros64(seps)] != s.d.dialect.Delimiter {
 			ends |= seps & -seps
 		}
-	}
-	return ends
-}
-
-// known returns which of the line borders inside quotes are known to fail.
-func (s *blockScan) known(at int, ends uint64) uint64 {
-	switch until := s.d.badUntil - s.base - int64(at); {
-	case until <= 0:
-		return 0
-	case until < blockBytes:
-		return ends & (1<<until - 1)
 	}
 	return ends
 }

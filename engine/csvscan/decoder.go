@@ -42,9 +42,6 @@ type Decoder struct {
 	window  window
 	perRow  int // mean bytes of the last batch's rows
 
-	// badUntil: a row inside quotes at a line border before this offset fails.
-	badUntil int64
-
 	// The last column_count message and the counts it is for: ragged files have
 	// the same one a million times.
 	raggedCells, raggedCols int

@@ -30,10 +30,11 @@
 //   - row_too_large: more than MaxRow bytes. Reading goes on behind the row, which
 //     may have quoted line ends; if its quotes turn out to be wrong, it is malformed.
 //
-// Going back to the next line stays linear. A row that fails on a later line than
-// its first was inside quotes at each line border up to the place of the failure.
-// So a later row that is inside quotes at one of these borders must fail at the
-// same place, and is known to, without being read that far again.
+// Going back to the next line stays linear: no byte is read more than twice for
+// it. A row that fails on a later line than its first was inside quotes at every
+// line border up to the failure. Each quote turns inside into outside, so a row
+// that starts at one of these borders is outside quotes at all the later ones,
+// and ends at the first of them.
 //
 // # Beside encoding/csv
 //

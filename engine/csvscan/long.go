@@ -35,21 +35,14 @@ func (d *Decoder) measure(start int64) (extent, error) {
 			if rest := len(p) - at; rest < blockBytes {
 				bad &= 1<<rest - 1
 			}
-			for seps &= bad&-bad - 1; seps != 0; seps &= seps - 1 {
-				i := bits.TrailingZeros64(seps)
-				x.end = off + int64(at+i)
-				inside := v.inside>>i&1 != 0
-				switch delim := p[at+i] == d.dialect.Delimiter; {
-				case inside && !delim && x.end < d.badUntil:
-					x.bad, x.why = true, leftOpen
-					return x, nil
-				case inside:
-				case delim:
-					x.column++
-				default:
+			for events := seps &^ v.inside & (bad&-bad - 1); events != 0; events &= events - 1 {
+				i := at + bits.TrailingZeros64(events)
+				if p[i] != d.dialect.Delimiter {
+					x.end = off + int64(i)
 					_, x.next, err = d.lineFrom(x.end)
 					return x, err
 				}
+				x.column++
 			}
 			if bad != 0 {
 				x.end = off + int64(at+bits.TrailingZeros64(bad))
@@ -79,7 +72,6 @@ func (d *Decoder) longRow(b *batch.Batch) error {
 	}
 	f := tooLarge()
 	if x.bad {
-		d.badUntil = max(d.badUntil, x.end)
 		end, next, err := d.lineFrom(start)
 		if err != nil {
 			return err
