@@ -7,7 +7,7 @@ import (
 
 // MaxKeyBytes is the longest key. The longest part of a key that a caller
 // chooses is an Idempotency-Key of 255 bytes.
-const MaxKeyBytes = 8 << 10
+const MaxKeyBytes = 1 << 10
 
 // ErrKey is what an empty or over-long key gives.
 var ErrKey = errors.New("storage: key is empty or too long")

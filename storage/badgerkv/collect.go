@@ -1,0 +1,167 @@
+package badgerkv
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"sluice/storage"
+)
+
+// Badger rewrites a value log file when it knows that much of it is dead. It
+// learns of dead values when a compaction drops their keys, and compacts what
+// memtables have been flushed; but with values in the log a memtable of 16 MB
+// holds the keys of some gigabytes. So the collector first fills the memtable up
+// to have it flushed.
+const (
+	collectBytes = 256 << 20 // written since the last time, that make a busy store collect
+	idleBytes    = 16 << 20  // the same for a store at rest
+	busyRatio    = 0.5       // rewrite files of which this much is dead, of a busy store
+	idleRatio    = 0.2       // and of one at rest
+
+	settleTime = 30 * time.Second // for the compaction after a flush
+	settlePoll = 20 * time.Millisecond
+)
+
+// collector gives back the disk space of values that were replaced or deleted.
+type collector struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func startCollector(kv *KV) *collector {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &collector{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		if kv.cfg.CollectEvery > 0 {
+			kv.collectUntil(ctx)
+		}
+	}()
+	return c
+}
+
+// stop ends the collector after the file it is rewriting.
+func (c *collector) stop() {
+	c.cancel()
+	<-c.done
+}
+
+func (kv *KV) collectUntil(ctx context.Context) {
+	tick := time.NewTicker(kv.cfg.CollectEvery)
+	defer tick.Stop()
+	var before int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		written, ratio := kv.written.Load(), busyRatio
+		idle := written == before
+		if idle {
+			ratio = idleRatio
+		}
+		if written >= collectBytes || idle && written >= idleBytes {
+			if err := kv.collect(ctx, ratio); err != nil && ctx.Err() == nil {
+				kv.cfg.Logger.Warn("collect value log", "error", err)
+			}
+			written = kv.written.Load()
+		}
+		before = written
+	}
+}
+
+// Compact gives back the disk space of replaced and deleted values, as the
+// collector does now and then. Commits and reads go on.
+func (kv *KV) Compact(ctx context.Context) error {
+	leave, err := kv.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return kv.collect(ctx, idleRatio)
+}
+
+func (kv *KV) collect(ctx context.Context, ratio float64) error {
+	kv.collecting.Lock()
+	defer kv.collecting.Unlock()
+	kv.written.Store(0)
+	if err := kv.flush(ctx); err != nil {
+		return fmt.Errorf("flush memtable: %w", err)
+	}
+	files := 0
+	for ctx.Err() == nil {
+		// A rewrite needs room before it gives any.
+		if err := kv.room(int(kv.cfg.ValueLogFileSize)); err != nil {
+			return err
+		}
+		err := kv.db.RunValueLogGC(ratio)
+		if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) {
+			break
+		} else if err != nil {
+			return fmt.Errorf("rewrite value log file: %w", err)
+		}
+		files++
+	}
+	if files > 0 && kv.cfg.Events.Collected != nil {
+		kv.cfg.Events.Collected(files)
+	}
+	return ctx.Err()
+}
+
+const (
+	fillKeys  = 1000
+	fillValue = valueThreshold - 1
+)
+
+// flush has the memtable written to a table, by filling the rest of it with
+// values that are deleted again, and waits for the compaction that follows.
+// Badger's own way, DropPrefix, would hold up all reads.
+func (kv *KV) flush(ctx context.Context) error {
+	ops := make([]storage.Op, fillKeys)
+	for i := range ops {
+		ops[i] = storage.Op{Key: binary.BigEndian.AppendUint16(nil, uint16(i)), Value: make([]byte, fillValue)}
+	}
+	fill := func() error {
+		if err := kv.room(fillKeys * fillValue); err != nil {
+			return err
+		}
+		err := kv.writeAs(ownKey, ops)
+		if err != nil {
+			kv.commits.fail(err)
+		}
+		return err
+	}
+	for left := kv.cfg.MemTableSize; left > 0; left -= fillKeys * fillValue {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := fill(); err != nil {
+			return err
+		}
+	}
+	for i := range ops {
+		ops[i].Value, ops[i].Delete = nil, true
+	}
+	if err := fill(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(settleTime); time.Now().Before(deadline); {
+		if kv.db.Levels()[0].NumTables == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(settlePoll):
+		}
+	}
+	return nil // what is not yet compacted is collected the next time
+}
+
+func ownKey(key []byte) []byte { return append([]byte{ownPrefix}, key...) }

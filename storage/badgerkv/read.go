@@ -1,0 +1,122 @@
+package badgerkv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"sluice/storage"
+)
+
+// All keys get one byte in front: Badger keeps keys that begin with "!badger!"
+// for itself, and we keep a few too, while a tenant may have any name.
+const (
+	dataPrefix = 'd'
+	ownPrefix  = 'o' // the collector's
+)
+
+func dataKey(key []byte) []byte {
+	k := make([]byte, 0, len(key)+1)
+	return append(append(k, dataPrefix), key...)
+}
+
+// Get implements storage.KV.
+func (kv *KV) Get(ctx context.Context, key []byte) ([]byte, uint64, error) {
+	leave, err := kv.enter(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer leave()
+	if err := storage.CheckKey(key); err != nil {
+		return nil, 0, err
+	}
+	snap := kv.snapshots.acquire()
+	defer kv.snapshots.release(snap)
+	return kv.get(snap.version, dataKey(key))
+}
+
+// readTries is how often a value is looked up: the collector may move it to
+// another file and remove the first between our finding the place and reading it.
+const readTries = 4
+
+func (kv *KV) get(at uint64, key []byte) (value []byte, version uint64, err error) {
+	for range readTries {
+		txn := kv.db.NewTransactionAt(at, false)
+		var item *badger.Item
+		if item, err = txn.Get(key); err == nil {
+			version = item.Version()
+			value, err = item.ValueCopy(nil)
+		}
+		txn.Discard()
+		if err == nil {
+			return value, version, nil
+		}
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return nil, 0, storage.ErrNotFound
+		}
+	}
+	return nil, 0, fmt.Errorf("get value: %w", err)
+}
+
+// version returns the version of a stored key, 0 when there is none.
+func (kv *KV) version(key []byte) (uint64, error) {
+	snap := kv.snapshots.acquire()
+	defer kv.snapshots.release(snap)
+	txn := kv.db.NewTransactionAt(snap.version, false)
+	defer txn.Discard()
+	item, err := txn.Get(dataKey(key))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("get version: %w", err)
+	}
+	return item.Version(), nil
+}
+
+// Scan implements storage.KV. Values are copied one at a time into one buffer:
+// giving out Badger's own bytes would hold the lock of their file, and an fn that
+// commits would wait for itself; fetching ahead would hold megabytes for each
+// scan, while the kernel reads ahead in a mapped file anyway.
+func (kv *KV) Scan(ctx context.Context, prefix, after []byte, fn func(key, value []byte) error) error {
+	leave, err := kv.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	snap := kv.snapshots.acquire()
+	defer kv.snapshots.release(snap)
+	txn := kv.db.NewTransactionAt(snap.version, false)
+	defer txn.Discard()
+
+	prefix = dataKey(prefix)
+	from := prefix
+	if after != nil {
+		// The least key greater than after, unless all of prefix is greater.
+		if next := append(dataKey(after), 0); bytes.Compare(next, prefix) > 0 {
+			from = next
+		}
+	}
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+	defer it.Close()
+	var key, value []byte
+	for it.Seek(from); it.ValidForPrefix(prefix); it.Next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		item := it.Item()
+		key = item.KeyCopy(key)
+		if value, err = item.ValueCopy(value); err != nil {
+			return fmt.Errorf("scan value: %w", err)
+		}
+		if err := fn(key[1:], value); errors.Is(err, storage.ErrStop) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}

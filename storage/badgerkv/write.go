@@ -1,0 +1,109 @@
+package badgerkv
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"sluice/engine/fault"
+	"sluice/storage"
+)
+
+// errSync stands for an fsync that Badger only logged.
+var errSync = errors.New("fsync of the value log failed")
+
+// entryOverhead is what Badger adds at most to the size of a key when it sums up
+// a transaction: our prefix, a version, a pointer to the value and flags.
+const entryOverhead = 1 + 8 + 10 + 12 + 2
+
+// maxGroupBytes bounds what one fsync writes, for the sake of those that wait.
+const maxGroupBytes = storage.MaxCommitBytes
+
+// env connects a committer to the store.
+func (kv *KV) env() commitEnv {
+	maxSize, maxCount := int(kv.db.MaxBatchSize()), int(kv.db.MaxBatchCount())
+	committed := kv.cfg.Events.Committed
+	if committed == nil {
+		committed = func(Group) {}
+	}
+	return commitEnv{
+		room:       kv.room,
+		version:    kv.version,
+		write:      kv.write,
+		committed:  committed,
+		stallAfter: kv.cfg.StallAfter,
+		newBudget: func() budget {
+			return budget{keys: maxCount - 2, size: maxSize - entryOverhead, bytes: maxGroupBytes}
+		},
+	}
+}
+
+// budget is what is left of one write: Badger's limits of a transaction, where a
+// value in the value log counts as a pointer, and our own of the bytes.
+type budget struct{ keys, size, bytes int }
+
+// spend takes the cost of ops and reports whether it was there.
+func (b *budget) spend(ops []storage.Op) bool {
+	for i := range ops {
+		b.keys--
+		b.bytes -= len(ops[i].Key) + len(ops[i].Value)
+		b.size -= len(ops[i].Key) + entryOverhead
+		if len(ops[i].Value) < valueThreshold {
+			b.size -= len(ops[i].Value)
+		}
+	}
+	return b.keys >= 0 && b.size >= 0 && b.bytes >= 0
+}
+
+// write makes ops durable and then visible. Only the committer calls it.
+func (kv *KV) write(ops []storage.Op) error {
+	return kv.writeAs(dataKey, ops)
+}
+
+// writeAs writes ops under their keys as stored has them. The next version is
+// taken only once it is on disk: a failed write leaves readers where they are.
+func (kv *KV) writeAs(stored func(key []byte) []byte, ops []storage.Op) error {
+	kv.writing.Lock()
+	defer kv.writing.Unlock()
+	version := kv.snapshots.current() + 1
+	txn := kv.db.NewTransactionAt(version, true)
+	defer txn.Discard()
+	for i := range ops {
+		var err error
+		if key := stored(ops[i].Key); ops[i].Delete {
+			err = txn.Delete(key)
+		} else {
+			err = txn.Set(key, ops[i].Value)
+		}
+		if errors.Is(err, badger.ErrTxnTooBig) {
+			return storage.ErrTooLarge
+		} else if err != nil {
+			return fmt.Errorf("add to transaction: %w", err)
+		}
+		kv.written.Add(int64(len(ops[i].Value)))
+	}
+	if err := txn.CommitAt(version, nil); err != nil {
+		return fmt.Errorf("commit transaction: %w", err)
+	}
+	if kv.log.syncFailed.Load() {
+		return errSync
+	}
+	kv.snapshots.publish(version)
+	kv.db.SetDiscardTs(kv.snapshots.oldest())
+	return nil
+}
+
+// room refuses a write that the disk may not hold.
+func (kv *KV) room(bytes int) error {
+	free, total, err := diskSpace(kv.cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("ask for disk space: %w", err)
+	}
+	need := min(kv.cfg.MinFreeBytes, total/4) + uint64(bytes)
+	if free < need {
+		return fault.New(fault.Overloaded, "The disk is nearly full: %d MB are free, %d MB are needed. Free some, or lower the reserve.",
+			free>>20, need>>20)
+	}
+	return nil
+}

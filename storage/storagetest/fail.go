@@ -1,0 +1,86 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"sluice/storage"
+)
+
+// ErrInjected is what a failing call of a Failing gives.
+var ErrInjected = errors.New("storagetest: injected failure")
+
+// Failing is a KV whose Nth call fails. A failed commit leaves nothing behind; a
+// failed scan stops after half of what it was to give.
+type Failing struct {
+	storage.KV
+
+	mu    sync.Mutex
+	left  int
+	fired bool
+}
+
+// FailNth returns kv with its nth call of Get, Scan or Commit, from 0, failing.
+// A test counts n up until Fired is false: then the run had no nth call.
+func FailNth(kv storage.KV, n int) *Failing { return &Failing{KV: kv, left: n} }
+
+// Fired reports whether the nth call has come.
+func (f *Failing) Fired() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fired
+}
+
+func (f *Failing) fails() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left--
+	if f.left == -1 {
+		f.fired = true
+	}
+	return f.left == -1
+}
+
+// Get implements storage.KV.
+func (f *Failing) Get(ctx context.Context, key []byte) ([]byte, uint64, error) {
+	if f.fails() {
+		return nil, 0, ErrInjected
+	}
+	return f.KV.Get(ctx, key)
+}
+
+// Scan implements storage.KV.
+func (f *Failing) Scan(ctx context.Context, prefix, after []byte, fn func(key, value []byte) error) error {
+	if !f.fails() {
+		return f.KV.Scan(ctx, prefix, after, fn)
+	}
+	total := 0
+	err := f.KV.Scan(ctx, prefix, after, func(_, _ []byte) error {
+		total++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	seen := 0
+	err = f.KV.Scan(ctx, prefix, after, func(key, value []byte) error {
+		if seen >= total/2 {
+			return ErrInjected
+		}
+		seen++
+		return fn(key, value)
+	})
+	if err == nil {
+		err = ErrInjected // there was nothing to give
+	}
+	return err
+}
+
+// Commit implements storage.KV.
+func (f *Failing) Commit(ctx context.Context, ops []storage.Op, guards []storage.Guard) error {
+	if f.fails() {
+		return ErrInjected
+	}
+	return f.KV.Commit(ctx, ops, guards)
+}
