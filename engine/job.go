@@ -56,7 +56,7 @@ type Progress struct {
 	BytesTotal int64 `json:"bytes_total"`
 }
 
-// Timings are in Unix milliseconds and milliseconds; 0 where not yet known.
+// Timings say when an import was accepted, begun and over; null where not yet.
 type Timings struct {
 	CreatedAt  time.Time  `json:"created_at"`
 	StartedAt  *time.Time `json:"started_at"`
@@ -79,13 +79,50 @@ type Job struct {
 	Format  Format     `json:"format"`
 	Options Options    `json:"options"`
 	Columns []string   `json:"columns,omitempty"` // as sent, so far
+	First   Checkpoint `json:"first"`             // the first row
 	Next    Checkpoint `json:"next"`              // the first row that is not committed
 	Judged  bool       `json:"judged,omitempty"`  // its own dry run is over and let it pass
+	Bytes   int64      `json:"bytes"`             // in the spool
+	Read    int64      `json:"read"`              // of them, in the pass at hand
 	Seed    uint64     `json:"seed"`
 	Clock   int64      `json:"clock"`
 
 	ReportBytes   int64  `json:"report_bytes"`              // of failed rows' cells and results so far
 	ReportCutFrom uint64 `json:"report_cut_from,omitempty"` // first row whose cells were not kept
+}
+
+// trial reports whether the job's pass at hand writes no companies: a dry run,
+// or the one by which a job with a limit judges itself first.
+func (j *Job) trial() bool {
+	return j.Options.DryRun || j.Options.MaxErrors != Unlimited && !j.Judged
+}
+
+// overLimit reports whether more rows failed than the caller allows.
+func (j *Job) overLimit() bool {
+	return j.Options.MaxErrors != Unlimited && j.FailedCount > uint64(j.Options.MaxErrors)
+}
+
+// restart forgets what a trial counted, for the pass that follows.
+func (j *Job) restart() {
+	j.CreatedCount, j.UpdatedCount, j.SkippedCount, j.FailedCount = 0, 0, 0, 0
+	j.RowCount, j.RecordCount, j.Read = 0, 0, 0
+	j.Errors, j.Results = []RowError{}, nil
+	j.ReportBytes, j.ReportCutFrom = 0, 0
+	j.Next = j.First
+}
+
+// refuse states that nothing of the job was applied, and why.
+func (j *Job) refuse(code fault.Code, message string) {
+	j.CreatedCount, j.UpdatedCount, j.SkippedCount = 0, 0, 0
+	j.Status, j.Failure = Failed, &Failure{Code: code, Message: message}
+}
+
+// end stamps the job's end.
+func (j *Job) end(now time.Time) {
+	j.Timings.EndedAt = &now
+	if j.Timings.StartedAt != nil {
+		j.Timings.DurationMS = float64(now.Sub(*j.Timings.StartedAt).Microseconds()) / 1e3
+	}
 }
 
 // Checkpoint is a row border in the spool.

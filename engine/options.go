@@ -79,8 +79,8 @@ type RowError struct {
 // RowResult is what became of one row, as the API shows it where results are
 // asked for. A plugin may make several records of a row; each has its own.
 type RowResult struct {
-	RowNumber uint64     `json:"row_number"`
-	Outcome   string     `json:"outcome"`
-	Code      fault.Code `json:"code"`
-	ID        string     `json:"id"`
+	RowNumber uint64      `json:"row_number"`
+	Outcome   string      `json:"outcome"` // created, updated, skipped or failed
+	Code      *fault.Code `json:"code"`    // why it was skipped or failed; of several errors the first
+	ID        *string     `json:"id"`      // the company concerned, where there is one
 }

@@ -19,6 +19,9 @@ type Store interface {
 	// DryRun judges ops as Update would, without writing companies.
 	DryRun(ctx context.Context, tenant string) (Trial, error)
 
+	// Tenants lists the tenants that have a table.
+	Tenants(ctx context.Context) ([]string, error)
+
 	Records
 }
 

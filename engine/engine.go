@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sort"
+	"sync"
+	"time"
+
+	"sluice/engine/fault"
+	"sluice/engine/tuple"
+)
+
+// Config bounds an Engine.
+type Config struct {
+	UploadMemory   int           // bytes of an upload kept in memory before it is spooled
+	Workers        int           // goroutines that prepare batches, a job
+	RunningJobs    int           // jobs that run at once
+	Turn           time.Duration // how long a job runs while another tenant's waits
+	MaxReportBytes int64         // of failed rows' cells and results, a job
+	Retention      time.Duration // of ended jobs and their reports
+	Now            func() time.Time
+}
+
+// DefaultConfig suits a machine of any size.
+func DefaultConfig() Config {
+	return Config{
+		UploadMemory:   1 << 20,
+		Workers:        runtime.GOMAXPROCS(0),
+		RunningJobs:    max(2, runtime.GOMAXPROCS(0)),
+		Turn:           time.Second,
+		MaxReportBytes: 1 << 30,
+		Retention:      7 * 24 * time.Hour,
+		Now:            time.Now,
+	}
+}
+
+// Engine runs imports. Its methods may be called from any goroutine between
+// Start and Close.
+type Engine struct {
+	cfg     Config
+	store   Store
+	spool   Spool
+	plugins Plugins // nil: there are none
+	log     *slog.Logger
+	ids     *jobIDs
+	queue   *queue
+	watch   *watchers
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// New makes an Engine; plugins may be nil.
+func New(cfg Config, store Store, spool Spool, plugins Plugins, log *slog.Logger) *Engine {
+	return &Engine{cfg: cfg, store: store, spool: spool, plugins: plugins, log: log,
+		ids: newJobIDs(), queue: newQueue(), watch: newWatchers()}
+}
+
+// Start takes up the jobs that had not ended, drops uploads that no job knows,
+// and begins to run jobs.
+func (e *Engine) Start(ctx context.Context) error {
+	pending := map[string]string{} // job id → tenant
+	err := e.store.Records(ctx, tuple.New("", kindPending), nil, func(key tuple.Key, _ []byte) (bool, error) {
+		rest := key[len(tuple.New("", kindPending)):]
+		tenant, rest, err := rest.CutString()
+		if err != nil {
+			return false, err
+		}
+		id, _, err := rest.CutString()
+		pending[id] = tenant
+		return true, err
+	})
+	if err != nil {
+		return fmt.Errorf("read pending jobs: %w", err)
+	}
+	err = e.spool.Sweep(func(id string) bool { _, ok := pending[id]; return ok })
+	if err != nil {
+		return fmt.Errorf("sweep spool: %w", err)
+	}
+	ids := make([]string, 0, len(pending))
+	for id := range pending {
+		ids = append(ids, id)
+	}
+	sort.Strings(ids) // by time of acceptance
+	for _, id := range ids {
+		e.queue.add(newEntry(pending[id], id))
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	e.stop = stop
+	for range e.cfg.RunningJobs {
+		e.wg.Go(func() { e.runJobs(run) })
+	}
+	e.wg.Go(func() { e.retain(run) })
+	return nil
+}
+
+// Close stops every job at its next commit and waits for it; ctx bounds the wait.
+func (e *Engine) Close(ctx context.Context) error {
+	if e.stop == nil {
+		return nil
+	}
+	e.stop()
+	e.queue.close()
+	e.watch.close()
+	done := make(chan struct{})
+	go func() { e.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fault.Wrap(fault.Overloaded, ctx.Err(), "jobs did not stop in time")
+	}
+}
+
+// Running tells how many jobs run and how many wait.
+func (e *Engine) Running() (running, waiting int) { return e.queue.counts() }

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+)
+
+// Batches are as large as a plugin call should be, and small enough that a call
+// stays short.
+const (
+	batchRows  = 2000
+	batchBytes = 512 << 10
+
+	// inFlight bounds the batches between the decoder and the commit, and with
+	// them the memory of a running job: about 1.5 MB each.
+	inFlight = 48
+)
+
+// pipeline decodes batches in one goroutine and prepares them in several;
+// ordered gives them in file order.
+type pipeline struct {
+	ordered chan *work // closed at the end of the upload or after an error
+	free    chan *work
+	err     error // why ordered was closed; nil at the end of the upload
+	stages  *stages
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+func startPipeline(ctx context.Context, src *source, open func(ctx context.Context, s *source) (*stages, error), workers int) *pipeline {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &pipeline{ordered: make(chan *work, inFlight), free: make(chan *work, inFlight), cancel: cancel}
+	for range inFlight {
+		p.free <- nil // made when first needed: small jobs need few
+	}
+	todo := make(chan func(*validator), inFlight)
+	p.wg.Go(func() {
+		defer close(p.ordered)
+		defer close(todo)
+		p.err = p.decode(ctx, src, open, todo)
+	})
+	for range workers {
+		p.wg.Go(func() {
+			var v validator
+			for f := range todo {
+				f(&v)
+			}
+		})
+	}
+	return p
+}
+
+func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Context, *source) (*stages, error), todo chan<- func(*validator)) error {
+	var told int // columns that the plugin knows of
+	for {
+		var w *work
+		select {
+		case w = <-p.free:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if w == nil {
+			w = newWork()
+		}
+		err := src.next(w, batchRows, batchBytes)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if p.stages == nil {
+			if p.stages, err = open(ctx, src); err != nil {
+				return err
+			}
+		}
+		st := p.stages
+		if st.transform != nil && told > 0 && len(src.given) > told {
+			if err := st.transform.Extend(ctx, slices.Clone(src.given)); err != nil {
+				return err
+			}
+		}
+		told = len(src.given)
+		todo <- func(v *validator) {
+			st.prepare(ctx, w, v)
+			w.ready <- struct{}{}
+		}
+		p.ordered <- w
+	}
+}
+
+// recycle hands back the batches of spans of which nothing is left to do.
+func (p *pipeline) recycle(spans, left []span) {
+	var last *work
+	for _, s := range spans {
+		if len(left) > 0 && s.w == left[0].w {
+			return
+		}
+		if s.w != last {
+			p.free <- s.w
+		}
+		last = s.w
+	}
+}
+
+// close stops the pipeline and waits for it.
+func (p *pipeline) close() {
+	p.cancel()
+	// A decoder that waits for a free batch sees the cancellation; channels are
+	// wide enough for every batch there is, so nobody waits to send.
+	p.wg.Wait()
+	if p.stages != nil {
+		p.stages.close()
+	}
+}

@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"sluice/engine/batch"
+	"sluice/engine/charset"
+	"sluice/engine/csvscan"
+	"sluice/engine/fault"
+	"sluice/engine/jsonscan"
+	"sluice/engine/tuple"
+)
+
+// walkReport calls fn for each block of one kind of a job's report, in order.
+func (e *Engine) walkReport(ctx context.Context, tenant, kind, id string, fn func(*entries) error) error {
+	err := e.store.Records(ctx, tuple.New(tenant, kind).String(id), nil, func(_ tuple.Key, value []byte) (bool, error) {
+		block, err := openBlock(value)
+		if err == nil {
+			err = fn(block)
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("read report: %w", err)
+	}
+	return nil
+}
+
+// Errors calls fn for every error of a job's failed rows so far, in row order.
+func (e *Engine) Errors(ctx context.Context, tenant, id string, fn func(RowError) error) error {
+	if _, err := e.Job(ctx, tenant, id); err != nil {
+		return err
+	}
+	return e.failedRows(ctx, tenant, id, func(r failedRow) error {
+		for _, re := range r.errs {
+			if err := fn(re); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (e *Engine) failedRows(ctx context.Context, tenant, id string, fn func(failedRow) error) error {
+	return e.walkReport(ctx, tenant, kindErrors, id, func(b *entries) error {
+		for b.more() {
+			r, err := b.failed()
+			if err == nil {
+				err = fn(r)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Results calls fn for every record of a job so far, in row order. A job that
+// was not asked for results has none.
+func (e *Engine) Results(ctx context.Context, tenant, id string, fn func(RowResult) error) error {
+	if _, err := e.Job(ctx, tenant, id); err != nil {
+		return err
+	}
+	return e.walkReport(ctx, tenant, kindResults, id, func(b *entries) error {
+		for b.more() {
+			r, err := b.result()
+			if err == nil {
+				err = fn(r)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ErrorsCSV writes the failed rows of a job as a CSV to correct and send again:
+// in the uploaded dialect and encoding, with the original cells and two more,
+// the error's code and message; of several errors, all of them.
+//
+// Rows of JSON become a CSV with a column for every key of the failed rows.
+// Where the limit of the report was passed, rows come without cells.
+func (e *Engine) ErrorsCSV(ctx context.Context, tenant, id string, w io.Writer) (err error) {
+	job, err := e.Job(ctx, tenant, id)
+	if err != nil {
+		return err
+	}
+	f := &rowFile{w: w, dialect: csvscan.Default, columns: job.Columns, header: job.Options.HasHeader}
+	if job.Format == CSV {
+		f.dialect = csvscan.Dialect{Delimiter: job.Dialect.Delimiter[0]}
+		if job.Dialect.Quote != "" {
+			f.dialect.Quote = job.Dialect.Quote[0]
+		}
+		to := charset.NewWriter(w, job.Dialect.Encoding)
+		defer func() { err = errors.Join(err, to.Close()) }()
+		f.w = to
+	} else {
+		f.json, f.header = true, true
+		if f.columns, err = e.failedKeys(ctx, tenant, id); err != nil {
+			return err
+		}
+	}
+	if err := f.begin(); err != nil {
+		return err
+	}
+	// A row of which several records failed is written once.
+	var last *failedRow
+	err = e.failedRows(ctx, tenant, id, func(r failedRow) error {
+		if last != nil && last.number == r.number {
+			last.errs = append(last.errs, r.errs...)
+			return nil
+		}
+		err := f.row(last)
+		r.cells = append([]byte(nil), r.cells...)
+		last = &r
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return f.row(last)
+}
+
+// failedKeys lists the keys of a job's failed JSON rows in order of appearance.
+func (e *Engine) failedKeys(ctx context.Context, tenant, id string) (keys []string, err error) {
+	seen := map[string]bool{}
+	err = e.failedRows(ctx, tenant, id, func(r failedRow) error {
+		if jsonscan.Valid(r.cells) != nil {
+			return nil
+		}
+		// A row that is no object has no keys.
+		_ = jsonscan.Object(r.cells, func(key []byte, _ batch.Kind, _ []byte) error {
+			if k := string(key); !seen[k] && len(keys) < csvscan.MaxColumns {
+				seen[k] = true
+				keys = append(keys, k)
+			}
+			return nil
+		})
+		return nil
+	})
+	return keys, err
+}
+
+// rowFile writes failed rows as CSV.
+type rowFile struct {
+	w       io.Writer
+	dialect csvscan.Dialect
+	json    bool // cells are JSON objects
+	header  bool
+	columns []string
+	line    []byte
+	cells   int // in line
+}
+
+func (f *rowFile) begin() error {
+	if !f.header {
+		return nil
+	}
+	for _, c := range f.columns {
+		f.add([]byte(c))
+	}
+	f.add([]byte("_error_code"))
+	f.add([]byte("_error_message"))
+	return f.end()
+}
+
+// add appends one cell to the line.
+func (f *rowFile) add(cell []byte) {
+	f.next(1)
+	f.line = csvscan.AppendCell(f.line, cell, f.dialect)
+}
+
+// next makes room for n cells.
+func (f *rowFile) next(n int) {
+	if f.cells > 0 {
+		f.line = append(f.line, f.dialect.Delimiter)
+	}
+	f.cells += n
+}
+
+func (f *rowFile) row(r *failedRow) error {
+	if r == nil {
+		return nil
+	}
+	codes := make([]string, len(r.errs))
+	messages := make([]string, len(r.errs))
+	for i, e := range r.errs {
+		codes[i], messages[i] = string(e.Code), e.Message
+		if e.Column != "" {
+			messages[i] = e.Column + ": " + e.Message
+		}
+	}
+	switch {
+	case f.json:
+		f.object(r.cells)
+	case uncut(r.errs):
+		f.add(r.cells)
+	default:
+		f.next(f.count(r.cells))
+		f.line = append(f.line, r.cells...)
+	}
+	for f.cells < len(f.columns) { // the error's code comes under its header
+		f.add(nil)
+	}
+	f.add([]byte(strings.Join(codes, "; ")))
+	f.add([]byte(strings.Join(messages, "; ")))
+	return f.end()
+}
+
+// uncut reports whether a row could not be cut into cells; it is shown in one.
+func uncut(errs []RowError) bool {
+	return len(errs) > 0 && (errs[0].Code == fault.Malformed || errs[0].Code == fault.RowTooLarge)
+}
+
+// count counts the cells of a well-formed row.
+func (f *rowFile) count(row []byte) int {
+	n, quoted := 1, false
+	for _, c := range row {
+		switch {
+		case c == f.dialect.Quote && f.dialect.Quote != 0:
+			quoted = !quoted
+		case c == f.dialect.Delimiter && !quoted:
+			n++
+		}
+	}
+	return n
+}
+
+// object adds the values of a JSON row under the columns.
+func (f *rowFile) object(row []byte) {
+	values := map[string][]byte{}
+	if jsonscan.Valid(row) == nil {
+		_ = jsonscan.Object(row, func(key []byte, kind batch.Kind, value []byte) error {
+			if kind != batch.Null {
+				values[string(key)] = append([]byte(nil), value...)
+			}
+			return nil
+		})
+	}
+	if len(values) == 0 && len(row) > 0 {
+		f.add(row) // no object: shown as it was sent
+		return
+	}
+	for _, c := range f.columns {
+		f.add(values[c])
+	}
+}
+
+func (f *rowFile) end() error {
+	f.line = append(f.line, '\n')
+	_, err := f.w.Write(f.line)
+	f.line, f.cells = f.line[:0], 0
+	return err
+}

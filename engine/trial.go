@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+)
+
+// pass is the sink of a trial: a dry run, or the pass by which a job with a
+// limit judges itself. It outlives a turn, but not a restart of the engine.
+type pass struct {
+	e     *Engine
+	l     *ledger
+	trial Trial
+}
+
+func (p *pass) ledger() *ledger { return p.l }
+
+// take judges spans. Their report commits at once, so that it needs no memory;
+// the job's record keeps its first checkpoint, for nothing was applied.
+func (p *pass) take(ctx context.Context, spans []span) (left []span, err error) {
+	for i, s := range spans {
+		made := p.l.attempt()
+		if err := s.apply(trialApplier{p.trial}, made); err != nil {
+			return spans[i:], err
+		}
+		made.job.Next = s.end()
+		made.job.Read = made.job.Next.Offset
+		changes := made.seal()
+		if i == len(spans)-1 {
+			seen := made.job
+			if !seen.Options.DryRun { // the counts that a judge foresees are not yet true
+				seen.restart()
+				seen.Read = made.job.Read
+			}
+			seen.Next = seen.First
+			c, err := jobChange(&seen)
+			if err != nil {
+				return spans[i:], err
+			}
+			changes = append(changes, c)
+		}
+		p.l = made
+		if len(changes) > 0 {
+			if err := p.e.store.Write(ctx, changes); err != nil {
+				// The trial has seen this span, so it can't be offered again.
+				return nil, fmt.Errorf("write report: %w", err)
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (p *pass) close(ctx context.Context) {
+	if err := p.trial.Close(context.WithoutCancel(ctx)); err != nil {
+		p.e.log.Warn("trial not cleaned up; swept at the next start", "job", p.l.job.JobID, "err", err)
+	}
+}
+
+// runTrial runs a job's trial to its end and judges it: the job is refused, or
+// completed if it was a dry run, or ready for its real run.
+func (e *Engine) runTrial(ctx context.Context, j *entry, job **Job, upload SpoolReader) error {
+	if j.pass == nil {
+		if err := e.dropReport(ctx, *job); err != nil { // of a trial that a crash ended
+			return err
+		}
+		(*job).restart()
+		trial, err := e.store.DryRun(ctx, j.tenant)
+		if err != nil {
+			return fmt.Errorf("begin trial: %w", err)
+		}
+		j.pass = &pass{e: e, l: newLedger(**job, e.cfg.MaxReportBytes), trial: trial}
+	}
+	err := e.drive(ctx, upload, j.pass)
+	made := j.pass.l.job
+	*job = &made
+	if err != nil {
+		return err
+	}
+	j.pass.close(ctx)
+	j.pass = nil
+	switch {
+	case made.overLimit():
+		made.refuse(limitFault(&made))
+	case made.Options.DryRun:
+		made.Read, made.Status = made.Bytes, Completed
+	default:
+		if err := e.dropReport(ctx, &made); err != nil {
+			return err
+		}
+		made.restart()
+		made.Judged = true
+		return e.writeJob(ctx, &made)
+	}
+	return nil
+}

@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"sluice/engine/batch"
+	"sluice/engine/company"
+	"sluice/engine/fault"
+	"sluice/engine/jsonscan"
+)
+
+// validator turns rows into patches. It belongs to one goroutine.
+type validator struct {
+	tags    [][]byte // of the request
+	update  bool
+	builder company.Builder
+	scratch []byte
+	errs    []RowError // of the row at hand
+}
+
+// record turns one row of cells into the patch that it asks for, appended to
+// dst. Problems are left in v.errs, without row numbers.
+func (v *validator) record(dst []byte, p *plan, b *batch.Batch, row []batch.Cell) []byte {
+	v.errs = v.errs[:0]
+	v.builder.Reset()
+	v.scratch = v.scratch[:0]
+	for f := range company.TextFields {
+		for _, col := range p.text[f] {
+			if c := row[col]; c.Kind() != batch.Absent {
+				v.text(company.Field(f), p.names[col], c.Kind(), b.Bytes(c))
+				break
+			}
+		}
+	}
+	for _, col := range p.tags {
+		if c := row[col]; c.Kind() != batch.Absent {
+			v.tagCell(p.names[col], c.Kind(), b.Bytes(c))
+			break
+		}
+	}
+	for _, t := range v.tags {
+		v.builder.AddTag(t)
+	}
+	if n := len(v.builder.Tags); n > company.MaxTags {
+		v.fail("tags", fault.TooLong, fmt.Sprintf("%d tags; at most %d are allowed", n, company.MaxTags))
+	}
+	for _, cc := range p.custom {
+		c := row[cc.column]
+		switch {
+		case c.Kind() == batch.Absent:
+		case cc.key == nil:
+			v.customCell(p.names[cc.column], c.Kind(), b.Bytes(c))
+		default:
+			v.customValue(p.names[cc.column], cc.key, c.Kind(), b.Bytes(c))
+		}
+	}
+	if n := len(v.builder.Custom); n > company.MaxCustom {
+		v.fail("custom", fault.TooLong, fmt.Sprintf("%d custom fields; at most %d are allowed", n, company.MaxCustom))
+	}
+	if len(v.errs) > 0 {
+		return dst
+	}
+	return v.builder.Append(dst)
+}
+
+func (v *validator) fail(column string, code fault.Code, message string) {
+	v.errs = append(v.errs, RowError{Column: column, Code: code, Message: message})
+}
+
+// text sets a text field. Blank text leaves it as it is, null clears it.
+func (v *validator) text(f company.Field, column string, kind batch.Kind, val []byte) {
+	switch kind {
+	case batch.Null:
+		if f != company.Name { // a company keeps its name
+			v.builder.Clear(f)
+		}
+		return
+	case batch.JSON:
+		v.fail(column, fault.InvalidType, f.String()+" takes text, not a JSON array or object")
+		return
+	}
+	if blank(val) {
+		return
+	}
+	if !v.utf8(column, val) {
+		return
+	}
+	if f == company.Domain {
+		v.domain(column, val)
+		return
+	}
+	if v.long(column, f.String(), val, f.MaxBytes()) {
+		return
+	}
+	v.builder.Text[f] = val
+}
+
+func (v *validator) domain(column string, val []byte) {
+	at := len(v.scratch)
+	out, ok := company.AppendDomain(v.scratch, val)
+	if !ok {
+		if host := bytes.TrimSpace(val); len(host) > company.MaxDomain && bytes.IndexByte(host, '/') < 0 {
+			v.long(column, "domain", host, company.MaxDomain)
+			return
+		}
+		v.fail(column, fault.InvalidDomain, fmt.Sprintf("%s is no domain; a host name of two labels or more is needed", quote(val)))
+		return
+	}
+	v.scratch = out
+	v.builder.Text[company.Domain] = out[at:len(out):len(out)]
+}
+
+func (v *validator) tagCell(column string, kind batch.Kind, val []byte) {
+	switch kind {
+	case batch.Null:
+		v.builder.Clear(company.Tags)
+	case batch.Text:
+		for len(val) > 0 {
+			i := bytes.IndexAny(val, ",;")
+			if i < 0 {
+				i = len(val) - 1
+				v.tag(column, val)
+			} else {
+				v.tag(column, val[:i])
+			}
+			val = val[i+1:]
+		}
+	case batch.JSON:
+		if len(val) == 0 || val[0] != '[' {
+			v.fail(column, fault.InvalidType, "tags takes an array of text, not an object")
+			return
+		}
+		err := jsonscan.Tags(val, func(t []byte) error {
+			// The view ends with the call; the batch's cells do not.
+			at := len(v.scratch)
+			v.scratch = append(v.scratch, t...)
+			v.tag(column, v.scratch[at:len(v.scratch):len(v.scratch)])
+			return nil
+		})
+		if err != nil {
+			v.fail(column, fault.InvalidType, "tags takes an array of text, numbers and booleans")
+		}
+	default:
+		v.tag(column, val)
+	}
+}
+
+func (v *validator) tag(column string, t []byte) {
+	if t = bytes.TrimSpace(t); len(t) == 0 {
+		return
+	}
+	if v.utf8(column, t) && !v.long(column, "a tag", t, company.MaxText) {
+		v.builder.AddTag(t)
+	}
+}
+
+// customCell sets the custom fields of a whole JSON object.
+func (v *validator) customCell(column string, kind batch.Kind, val []byte) {
+	switch kind {
+	case batch.Null:
+		v.builder.Clear(company.Custom)
+		return
+	case batch.Text:
+		if blank(val) {
+			return
+		}
+		// A CSV cell can hold the object, as our own export writes it.
+		if val = bytes.TrimSpace(val); val[0] != '{' || jsonscan.Valid(val) != nil {
+			v.fail(column, fault.InvalidType, "custom takes a JSON object")
+			return
+		}
+	case batch.JSON:
+	default:
+		v.fail(column, fault.InvalidType, "custom takes a JSON object")
+		return
+	}
+	if val[0] != '{' {
+		v.fail(column, fault.InvalidType, "custom takes a JSON object, not an array")
+		return
+	}
+	err := jsonscan.Object(val, func(key []byte, kind batch.Kind, val []byte) error {
+		at := len(v.scratch)
+		v.scratch = append(append(v.scratch, key...), val...)
+		key = v.scratch[at : at+len(key) : at+len(key)]
+		v.customValue(column, key, kind, v.scratch[at+len(key):len(v.scratch):len(v.scratch)])
+		return nil
+	})
+	if err != nil {
+		v.fail(column, fault.InvalidType, "custom takes a JSON object of text, numbers, booleans and null")
+	}
+}
+
+func (v *validator) customValue(column string, key []byte, kind batch.Kind, val []byte) {
+	switch {
+	case kind == batch.JSON:
+		v.fail(column, fault.InvalidType, fmt.Sprintf("custom field %s takes text, a number or a boolean", quote(key)))
+	case blank(key):
+		v.fail(column, fault.InvalidType, "a custom field has a blank name")
+	case kind == batch.Null:
+		v.builder.SetCustom(key, batch.Null, nil)
+	case kind == batch.Text && blank(val):
+	case !v.utf8(column, key) || !v.utf8(column, val):
+	case v.long(column, "the name of a custom field", key, company.MaxText):
+	case v.long(column, "custom field "+quote(key), val, company.MaxText):
+	default:
+		v.builder.SetCustom(key, kind, val)
+	}
+}
+
+// utf8 checks that val is UTF-8.
+func (v *validator) utf8(column string, val []byte) bool {
+	if utf8.Valid(val) {
+		return true
+	}
+	v.fail(column, fault.InvalidEncoding, "not valid UTF-8")
+	return false
+}
+
+// long checks val against its limit.
+func (v *validator) long(column, what string, val []byte, max int) bool {
+	if len(val) <= max {
+		return false
+	}
+	v.fail(column, fault.TooLong, fmt.Sprintf("%s has %d bytes; at most %d are allowed", what, len(val), max))
+	return true
+}
+
+// blank reports whether p is empty or only white space.
+func blank(p []byte) bool {
+	for _, c := range p {
+		if c > ' ' {
+			return c >= utf8.RuneSelf && len(bytes.TrimSpace(p)) == 0
+		}
+		switch c {
+		case ' ', '\t', '\r', '\n', '\v', '\f':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// quote shows a value in a message: at most 60 bytes of it.
+func quote(p []byte) string {
+	const most = 60
+	if len(p) <= most {
+		return fmt.Sprintf("%q", p)
+	}
+	n := most
+	for n > 0 && !utf8.RuneStart(p[n]) {
+		n--
+	}
+	return fmt.Sprintf("%q…", p[:n])
+}
