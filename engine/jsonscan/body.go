@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"io"
 	"slices"
+	"strconv"
 
 	"sluice/engine/fault"
 )
@@ -153,7 +154,7 @@ func (s *stream) member(h Handler, missing flaw) error {
 }
 
 func (s *stream) option(h Handler, name string) error {
-	s.collect(`option "`+name+`"`, MaxOptionBytes)
+	s.collect("option "+strconv.Quote(name), MaxOptionBytes)
 	s.startCapture()
 	err := s.value(1)
 	if err == nil {

@@ -15,6 +15,9 @@ const (
 	// maxRawTooLarge is how much of a longer one is kept for the report.
 	maxRawTooLarge = 64 << 10
 
+	// maxArena keeps offsets far from the 32 bits of a cell.
+	maxArena = 1 << 30
+
 	cellBytes = 8
 )
 
@@ -106,6 +109,7 @@ func (d *Decoder) addKey(name []byte, column int) {
 func (d *Decoder) Next(b *batch.Batch, maxRows, maxBytes int) error {
 	b.Reset(0)
 	d.strides = append(d.strides[:0], stride{0, len(d.columns)})
+	maxBytes = min(maxBytes, maxArena)
 	maxCells := maxBytes / cellBytes * 2
 	for n := 0; n == 0 || n < maxRows; {
 		l, err := d.lines.next()
