@@ -7,11 +7,13 @@ type typeTable struct {
 	count  int
 	blocks map[string]int // results to type index
 	refill int            // type index
+	settle int            // type index
 }
 
 func newTypeTable(m *module) *typeTable {
 	t := &typeTable{m: m, blocks: make(map[string]int)}
 	t.refill = t.add(Signature{[]ValueType{I64, I32}, []ValueType{I64}})
+	t.settle = t.add(Signature{[]ValueType{I64}, []ValueType{I64}})
 	return t
 }
 
@@ -59,27 +61,22 @@ func (m *module) assemble(code []byte, types *typeTable, names []byte) []byte {
 	section(secType, num(len(m.types)+types.count), m.raw[secType], types.added)
 	refill := append(appendName(appendName(nil, ImportModule), ImportRefill), byte(KindFunc))
 	section(secImport, num(len(m.imports)+1), m.raw[secImport], appendU32(refill, uint32(types.refill)))
-	if m.raw[secFunction] != nil {
-		section(secFunction, m.raw[secFunction])
-	}
+	section(secFunction, num(len(m.funcs)+1), m.raw[secFunction], num(types.settle))
 	if m.raw[secTable] != nil {
 		section(secTable, m.raw[secTable])
 	}
 	if m.memories > 0 {
 		section(secMemory, []byte{1, 1}, num(m.memMin), num(m.memMax))
 	}
-	section(secGlobal, num(m.globals+2), m.remapped(secGlobal),
-		globalI64(0), globalI64(m.stackBudget()))
-	section(secExport, num(len(m.exports)+2), m.exportList())
+	section(secGlobal, num(m.globals+1), m.remapped(secGlobal), globalI64(m.lim.budget()))
+	section(secExport, num(len(m.exports)+1), m.exportList())
 	if m.raw[secElement] != nil {
 		section(secElement, num(m.elements), m.remapped(secElement))
 	}
 	if m.dataCount >= 0 {
 		section(secDataCount, num(m.dataCount))
 	}
-	if len(m.bodies) > 0 {
-		section(secCode, code)
-	}
+	section(secCode, code)
 	if m.raw[secData] != nil {
 		section(secData, m.raw[secData])
 	}
@@ -116,6 +113,5 @@ func (m *module) exportList() []byte {
 		}
 		b = appendU32(append(appendName(b, e.Name), byte(e.Kind)), index)
 	}
-	b = appendU32(append(appendName(b, GlobalFuel), byte(KindGlobal)), uint32(m.globals))
-	return appendU32(append(appendName(b, GlobalStack), byte(KindGlobal)), uint32(m.globals+1))
+	return appendU32(append(appendName(b, GlobalMeter), byte(KindGlobal)), uint32(m.globals))
 }

@@ -11,11 +11,14 @@ func (w *walker) call(start int, op opcode) {
 		return
 	}
 	w.edits = append(w.edits, edit{kind: editCall, start: start, end: w.c.pos, arg: f})
-	if n := int(f) - len(w.m.imports); n >= 0 && w.current != dead {
-		w.callees = append(w.callees, uint32(n))
-	}
 	w.apply(w.m.signature(f))
 	w.charge(int(op.cost))
+	if n := int(f) - len(w.m.imports); n >= 0 && w.current != dead {
+		w.callees = append(w.callees, uint32(n))
+		if w.verdicts != nil {
+			w.segments[w.current].reach += w.verdicts[n].bound
+		}
+	}
 }
 
 func (w *walker) callIndirect(start int, op opcode) {

@@ -1,59 +1,77 @@
 package meter
 
-// getFuel and setFuel use the place where this function keeps the fuel.
-func (e *emitter) getFuel() {
+// get and set use the place where this function keeps the meter.
+func (e *emitter) get() {
 	if e.local {
-		e.opU32(0x20, e.fuelAt)
+		e.opU32(0x20, e.meterAt)
 	} else {
-		e.opU32(0x23, e.fuel)
+		e.opU32(0x23, e.global)
 	}
 }
 
-func (e *emitter) setFuel() {
+func (e *emitter) set() {
 	if e.local {
-		e.opU32(0x21, e.fuelAt)
+		e.opU32(0x21, e.meterAt)
 	} else {
-		e.opU32(0x24, e.fuel)
+		e.opU32(0x24, e.global)
 	}
 }
 
-// storeChecked stores the fuel on the operand stack and calls refill when it is
-// below zero.
-func (e *emitter) storeChecked() {
-	if e.local {
-		e.opU32(0x22, e.fuelAt) // local.tee
-	} else {
-		e.opU32(0x24, e.fuel)
-		e.opU32(0x23, e.fuel)
-	}
-	e.constI64(0)
-	e.op(0x53) // i64.lt_s
-	e.out = append(e.out, 0x04, 0x40)
-	e.getFuel()
-	e.constI32(ReasonFuel)
-	e.opU32(0x10, e.refill)
-	e.setFuel()
+func (e *emitter) sub(n int64) {
+	e.get()
+	e.constI64(n)
+	e.op(0x7d) // i64.sub
+	e.set()
+}
+
+// check calls refill when the fuel is below zero.
+//
+// wazero's register allocator lets a join begin with the registers of the arm
+// that it meets first. That must be the arm without the call, which would leave
+// all of them spilled: hence an empty then and the call in else. The wrong way
+// round, a loop over memory takes twice the time.
+func (e *emitter) check() {
+	e.enough()
+	e.out = append(e.out, 0x04, 0x40, 0x05) // if else
+	e.callRefill()
 	e.op(0x0b)
 }
 
-func (e *emitter) entryCharge(s segment) {
-	e.opU32(0x23, e.fuel)
-	e.constI64(int64(s.cost))
-	e.op(0x7d) // i64.sub
-	e.storeChecked()
+// checkLoop does the same at the start of a loop without parameters, but goes
+// back to the loop's head when it has refilled, so that there's no join at all.
+func (e *emitter) checkLoop() {
+	e.enough()
+	e.out = append(e.out, 0x04, 0x40, 0x05)
+	e.callRefill()
+	e.out = append(e.out, 0x0c, 0x01, 0x0b) // br 1, end
+}
+
+// enough asks whether the fuel, the lower half of the meter, is not negative.
+func (e *emitter) enough() {
+	e.get()
+	e.op(0xa7) // i32.wrap_i64
+	e.constI32(0)
+	e.op(0x4e) // i32.ge_s
+}
+
+func (e *emitter) callRefill() {
+	e.get()
+	e.constI32(ReasonFuel)
+	e.opU32(0x10, e.refill)
+	e.set()
 }
 
 func (e *emitter) chargeSegment(s segment) {
-	if s.cost == 0 {
-		return
-	}
-	e.getFuel()
-	e.constI64(int64(s.cost))
-	e.op(0x7d) // i64.sub
-	if s.check {
-		e.storeChecked()
-	} else {
-		e.setFuel()
+	switch {
+	case s.kind == segLoop:
+		e.checkLoop()
+		e.sub(int64(s.cost))
+	case s.cost == 0:
+	default:
+		e.sub(int64(s.cost))
+		if s.check {
+			e.check()
+		}
 	}
 }
 
@@ -63,7 +81,7 @@ func (e *emitter) chargeSegment(s segment) {
 // isn't taken for lack of fuel. scale turns units into fuel.
 func (e *emitter) chargeSize(most uint32, scale func()) {
 	e.opU32(0x22, e.sizeAt) // local.tee
-	e.getFuel()
+	e.get()
 	e.constI32(0)
 	e.opU32(0x20, e.sizeAt)
 	e.opU32(0x20, e.sizeAt)
@@ -73,24 +91,65 @@ func (e *emitter) chargeSize(most uint32, scale func()) {
 	e.op(0xad) // i64.extend_i32_u
 	scale()
 	e.op(0x7d) // i64.sub
-	e.storeChecked()
+	e.set()
+	e.check()
 }
 
-// enter takes a frame from the stack budget. Refill doesn't come back when
-// there is none left; the unreachable spares the engine a join.
-func (e *emitter) enter(frameBytes int) {
-	e.opU32(0x23, e.stack)
-	e.constI64(packStack(frameBytes, 1))
+// enter charges the entry: fuel, and stack where the function is counted, with
+// one subtraction and one comparison.
+func (e *emitter) enter(s segment) {
+	e.opU32(0x23, e.global)
+	e.constI64(int64(s.cost) + e.verdict.stack())
 	e.op(0x7d) // i64.sub
-	e.opU32(0x24, e.stack)
-	e.opU32(0x23, e.stack)
-	e.constI64(stackSigns)
-	e.op(0x83) // i64.and
-	e.constI64(0)
-	e.op(0x52) // i64.ne
-	e.out = append(e.out, 0x04, 0x40)
-	e.opU32(0x23, e.fuel)
+	e.set()
+	switch {
+	case e.verdict.counted:
+		e.get()
+		e.constI64(meterSigns)
+		e.op(0x83) // i64.and
+		e.op(0x50) // i64.eqz
+		e.out = append(e.out, 0x04, 0x40, 0x05)
+		e.get()
+		e.opU32(0x10, e.settle)
+		e.set()
+		e.op(0x0b)
+	case s.check:
+		e.check()
+	}
+}
+
+// leave gives the stack back. The results are on the operand stack.
+func (e *emitter) leave(late bool) {
+	if late {
+		e.check()
+	}
+	switch {
+	case e.verdict.counted:
+		e.get()
+		e.constI64(e.verdict.stack())
+		e.op(0x7c) // i64.add
+		e.opU32(0x24, e.global)
+	case e.local:
+		e.save()
+	}
+}
+
+// settleBody is a function that we add behind the module's own. It takes a meter
+// of which some part is below zero and gives it back when only the fuel was.
+func (e *emitter) settleBody() []byte {
+	e.out = append(e.out[:0], 0)
+	e.local, e.meterAt = true, 0
+	e.check()
+	e.get()
+	e.constI64(meterSigns)
+	e.op(0x83)                              // i64.and
+	e.op(0x50)                              // i64.eqz
+	e.out = append(e.out, 0x04, 0x40, 0x05) // if else
+	e.get()
 	e.constI32(ReasonStack)
 	e.opU32(0x10, e.refill)
-	e.out = append(e.out, 0x1a, 0x00, 0x0b) // drop, unreachable, end
+	e.out = append(e.out, 0x00, 0x0b) // unreachable, end
+	e.get()
+	e.op(0x0b)
+	return e.out
 }

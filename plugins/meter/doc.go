@@ -12,32 +12,33 @@
 //
 // The module imports one function more than before,
 //
-//	sluice_meter.refill(fuel i64, reason i32) → i64
+//	sluice_meter.refill(meter i64, reason i32) → i64
 //
-// and exports two more mutable i64 globals, "sluice_fuel" and "sluice_stack".
-// No guest can use these names, as it may import or export nothing else that
-// starts with "sluice".
+// and exports one more mutable i64 global, "sluice_meter". No guest can use
+// these names, as it may import or export nothing else that starts with
+// "sluice". The global's lower half is the fuel, its upper half the guest's own
+// stack budget: a host reads it with [Fuel] and changes it with [AddFuel], and
+// never sets it to a value of its own making.
 //
-//   - Before the first call of a guest's function the host sets sluice_fuel to a
-//     slice of fuel (it starts as 0). Function entries, loop heads and blocks
-//     subtract what they cost; bulk memory instructions and memory.grow subtract
-//     by size before they run.
-//   - When the fuel has fallen below zero at a check, the guest calls refill with
-//     what is left (a negative number: the debt) and [ReasonFuel]. The answer
-//     becomes the fuel, so the host answers fuel+slice, or more if the debt is
-//     greater than a slice. It ends the guest by panicking instead. The global
-//     is stale while refill runs: refill must neither read nor set it.
+//   - The fuel starts as 0. Before its first call the host adds a slice. Function
+//     entries, loop heads and blocks subtract what they cost; bulk instructions
+//     and memory.grow subtract by size before they run.
+//   - When a check finds the fuel below zero the guest calls refill with the meter
+//     and [ReasonFuel]. The answer becomes the meter, so the host answers
+//     AddFuel(meter, n) that brings the fuel to a slice, which means paying the
+//     debt too. It ends the guest by panicking instead. The global is stale while
+//     refill runs: refill must neither read nor set it.
 //   - refill is called with [ReasonStack] when the guest's frames are too many or
 //     too large. The host panics; should it answer, the guest traps.
-//   - Around all other host calls sluice_fuel is exact. A host function that
-//     costs by size subtracts from it before it does the work; when that makes it
-//     negative it does what refill does (charging alone would let a straight run
-//     of host calls go unchecked for long).
-//   - After a call has returned, sluice_fuel is exact: what was granted less what
-//     is left was spent. After a trap it may be up to one slice too high, as
-//     functions with loops keep the fuel in a local; count the slice as spent.
-//   - sluice_stack is the guest's own; it has its first value again whenever no
-//     guest function runs. After a trap the instance must be discarded.
+//   - Around all other host calls the global is exact. A host function that costs
+//     by size subtracts from it before it does the work, and when that leaves less
+//     than nothing does what refill does: charging alone would let a straight run
+//     of host calls go unchecked for long.
+//   - After a call has returned the global is exact: what was granted less what is
+//     left was spent. After a trap it may be up to one slice too high, as functions
+//     with loops keep it in a local; count the slice as spent. The instance must be
+//     discarded, as the stack budget isn't given back.
+//   - No grant or charge is over [MaxCharge].
 //
 // The same calls to a fresh instance cost the same fuel on every engine.
 package meter
@@ -46,8 +47,7 @@ package meter
 const (
 	ImportModule = "sluice_meter" // of the one added import
 	ImportRefill = "refill"
-	GlobalFuel   = "sluice_fuel"  // exported mutable i64
-	GlobalStack  = "sluice_stack" // exported mutable i64
+	GlobalMeter  = "sluice_meter" // exported mutable i64
 )
 
 // Reasons that the guest gives when it calls refill.

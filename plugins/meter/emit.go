@@ -22,62 +22,55 @@ const (
 
 // An emitter writes rewritten bodies.
 //
-// A function with a loop keeps the fuel in a local of its own, loaded on entry
+// A function with a loop keeps the meter in a local of its own, loaded on entry
 // and stored around calls and on exit: subtracting from a register costs a loop
 // far less than a load and a store. Others work on the global.
 type emitter struct {
 	m       *module
+	verdict verdict
 	out     []byte
-	local   bool   // the fuel is in fuelAt
-	fuelAt  uint32 // local
+	local   bool   // the meter is in meterAt
+	meterAt uint32 // local
 	sizeAt  uint32 // local, holds the size of a bulk instruction
 	refill  uint32 // function
-	fuel    uint32 // global
-	stack   uint32 // global
-	wrapper []byte // block type of the body
+	settle  uint32 // function, see settleBody
+	global  uint32 // the meter
 }
 
 func newEmitter(m *module) *emitter {
-	return &emitter{m: m, refill: uint32(len(m.imports)), fuel: uint32(m.globals), stack: uint32(m.globals) + 1}
+	return &emitter{
+		m:      m,
+		refill: uint32(len(m.imports)),
+		settle: uint32(m.functions() + 1),
+		global: uint32(m.globals),
+	}
 }
 
 // body rewrites the function that w has walked. The result is valid until the
-// next call. When counted, its frame takes frameBytes from the stack budget.
-func (e *emitter) body(w *walker, counted bool, frameBytes int, wrapper []byte) []byte {
-	w.settle()
+// next call. blockType is that of a block with the function's results.
+func (e *emitter) body(w *walker, v verdict, blockType []byte) []byte {
+	late := w.placeChecks(v.unchecked)
 	e.out = e.out[:0]
 	e.local = w.loops
+	e.verdict = v
 	e.locals(w)
-	if counted {
-		e.enter(frameBytes)
-	}
 	src := w.c.buf
-	edits := w.edits
 	// The entry's charge is the first edit and stands outside of the wrapper.
-	e.entryCharge(w.segments[edits[0].arg])
-	wrapped := counted || e.local
+	e.enter(w.segments[w.edits[0].arg])
+	wrapped := v.counted || e.local || late
 	if wrapped {
 		e.op(0x02)
-		e.out = append(e.out, wrapper...)
+		e.out = append(e.out, blockType...)
 	}
 	at := w.bodyStart
-	for _, ed := range edits[1:] {
+	for _, ed := range w.edits[1:] {
 		e.out = append(e.out, src[at:ed.start]...)
 		at = ed.end
 		e.edit(w, ed, src[ed.start:ed.end], wrapped)
 	}
 	e.out = append(e.out, src[at:]...)
 	if wrapped {
-		if e.local {
-			e.opU32(0x20, e.fuelAt)
-			e.opU32(0x24, e.fuel)
-		}
-		if counted {
-			e.opU32(0x23, e.stack)
-			e.constI64(packStack(frameBytes, 1))
-			e.op(0x7c) // i64.add
-			e.opU32(0x24, e.stack)
-		}
+		e.leave(late)
 		e.op(0x0b)
 	}
 	return e.out
@@ -89,7 +82,7 @@ func (e *emitter) locals(w *walker) {
 	own := uint32(w.locals)
 	var extra []byte
 	if e.local {
-		e.fuelAt = own
+		e.meterAt = own
 		own++
 		groups++
 		extra = append(extra, 1, byte(I64))
@@ -142,15 +135,15 @@ func (e *emitter) edit(w *walker, ed edit, original []byte, wrapped bool) {
 // save and load keep the global exact around a call.
 func (e *emitter) save() {
 	if e.local {
-		e.opU32(0x20, e.fuelAt)
-		e.opU32(0x24, e.fuel)
+		e.opU32(0x20, e.meterAt)
+		e.opU32(0x24, e.global)
 	}
 }
 
 func (e *emitter) load() {
 	if e.local {
-		e.opU32(0x23, e.fuel)
-		e.opU32(0x21, e.fuelAt)
+		e.opU32(0x23, e.global)
+		e.opU32(0x21, e.meterAt)
 	}
 }
 

@@ -68,13 +68,12 @@ func refill(ctx context.Context, _ api.Module, stack []uint64) {
 	if int32(stack[1]) == ReasonStack {
 		panic(errStack)
 	}
-	left := int64(stack[0])
+	left := Fuel(stack[0])
 	if t.granted-left > t.limit {
 		panic(errFuel)
 	}
-	more := slice - min(left, 0)
-	t.granted += more
-	stack[0] = uint64(left + more)
+	t.granted += slice - left
+	stack[0] = AddFuel(stack[0], slice-left)
 }
 
 // A guest is an instance, metered or not.
@@ -105,8 +104,8 @@ func (e engine) tryStart(wasm []byte) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f, ok := g.mod.ExportedGlobal(GlobalFuel).(api.MutableGlobal); ok {
-		f.Set(slice)
+	if f, ok := g.mod.ExportedGlobal(GlobalMeter).(api.MutableGlobal); ok {
+		f.Set(AddFuel(f.Get(), slice))
 		g.tank.granted = slice
 	}
 	return g, nil
@@ -119,5 +118,5 @@ func (g *guest) call(name string, args ...uint64) ([]uint64, error) {
 
 // spent is the fuel used so far; exact when no call has trapped.
 func (g *guest) spent() int64 {
-	return g.tank.granted - int64(g.mod.ExportedGlobal(GlobalFuel).Get())
+	return g.tank.granted - Fuel(g.mod.ExportedGlobal(GlobalMeter).Get())
 }

@@ -108,7 +108,7 @@ type Export struct {
 // Info is what the sandbox needs to know of a module.
 type Info struct {
 	Imports        []Import // the guest's own, without refill
-	Exports        []Export // the guest's own, without the two globals
+	Exports        []Export // the guest's own, without the meter
 	HasInitialize  bool
 	HasDescribe    bool
 	MemoryMinPages int

@@ -49,23 +49,24 @@ func tooLarge(lim Limits) *fault.Error {
 	return reject("module: it grows to over %d bytes when metered; leave out dependencies", lim.MaxOutputBytes)
 }
 
-// rewriteCode walks each body a second time and writes it out: whether a
-// function counts its frame is known only when all were seen.
+// rewriteCode walks each body a second time and writes it out: how a function is
+// metered is known only when all were seen.
 func (m *module) rewriteCode(w *walker, graph *callGraph) (code []byte, types *typeTable, err error) {
 	types = newTypeTable(m)
-	counted := graph.counted()
+	w.verdicts = graph.verdicts()
 	e := newEmitter(m)
-	code = appendU32(nil, uint32(len(m.bodies)))
+	code = appendU32(nil, uint32(len(m.bodies)+1))
+	put := func(body []byte) { code = append(appendU32(code, uint32(len(body))), body...) }
 	for i := range m.bodies {
 		if err := w.walk(i); err != nil {
 			return nil, nil, err
 		}
-		body := e.body(w, counted[i], graph.frame[i], types.blockType(w.sig.Results))
-		if len(code)+len(body) > m.lim.MaxOutputBytes {
+		put(e.body(w, w.verdicts[i], types.blockType(w.sig.Results)))
+		if len(code) > m.lim.MaxOutputBytes {
 			return nil, nil, tooLarge(m.lim)
 		}
-		code = append(appendU32(code, uint32(len(body))), body...)
 	}
+	put(e.settleBody())
 	return code, types, nil
 }
 

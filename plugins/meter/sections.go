@@ -82,7 +82,7 @@ func (m *module) readFunctions(c *cursor) {
 		}
 		m.funcs = append(m.funcs, t)
 	}
-	m.raw[secFunction] = c.buf
+	m.raw[secFunction] = c.buf[sizeU32(c.buf):]
 }
 
 func (m *module) readTables(c *cursor) {

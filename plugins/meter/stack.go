@@ -11,26 +11,50 @@ const (
 // registers, the engine's own words.
 const frameOverhead = 64
 
-// need is the stack that a function and all that it calls take at most.
+// A verdict says how a function is metered beyond its own code.
+type verdict struct {
+	counted    bool // its frame is taken from the stack budget
+	unchecked  bool // it charges, but leaves the check to its callers
+	frameBytes int
+	bound      int // of an unchecked function: the most that a call costs
+}
+
+// stack is what a counted function takes from the meter.
+func (v verdict) stack() int64 {
+	if !v.counted {
+		return 0
+	}
+	return stackPart(v.frameBytes, 1)
+}
+
+// need is what a function and all that it calls take at most.
 type need struct {
-	frames, bytes int
+	frames, bytes, cost int
 }
 
 // A callGraph finds the functions whose whole subtree of calls is bounded and
-// small, so that they do without the stack bound's instructions.
+// small, so that they do without the stack bound's instructions or the check.
 type callGraph struct {
 	frame   []int    // bytes of each function's own frame
+	cost    []int    // of all its code run once, longestCallee+1 for a loop
 	opaque  []bool   // calls indirectly
 	callees []uint32 // of all functions, one after the other
 	ends    []int    // where each function's callees end
 }
 
 func (g *callGraph) add(w *walker) {
-	slot := 8
+	slot, cost := 8, 0
 	if w.vectors {
 		slot = 16
 	}
+	for _, s := range w.segments {
+		cost += s.cost
+	}
+	if w.loops || w.sizes {
+		cost = longestCallee + 1
+	}
 	g.frame = append(g.frame, frameOverhead+slot*(w.locals+len(w.sig.Results)+w.highest))
+	g.cost = append(g.cost, cost)
 	g.opaque = append(g.opaque, w.indirect)
 	g.callees = append(g.callees, w.callees...)
 	g.ends = append(g.ends, len(g.callees))
@@ -44,13 +68,13 @@ func (g *callGraph) calls(f int) []uint32 {
 	return g.callees[start:g.ends[f]]
 }
 
-// counted says for each function whether it must count its frame. It visits
-// callees first, with a stack of its own since chains may be long. A function
-// met while it is being visited is on a cycle and stays counted.
-func (g *callGraph) counted() []bool {
+// verdicts judges all functions. It visits callees first, with a stack of its
+// own since chains may be long. A function that is met while it is being
+// visited is on a cycle, and whoever calls it is counted.
+func (g *callGraph) verdicts() []verdict {
 	const fresh, open, closed = 0, 1, 2
 	n := len(g.frame)
-	counted := make([]bool, n)
+	result := make([]verdict, n)
 	state := make([]byte, n)
 	next := make([]int, n)
 	needs := make([]need, n)
@@ -71,33 +95,36 @@ func (g *callGraph) counted() []bool {
 					path = append(path, c)
 					continue // come back to this callee when it is closed
 				case open:
-					counted[f] = true
+					result[f].counted = true
 				case closed:
-					counted[f] = counted[f] || counted[c]
-					needs[f].frames = max(needs[f].frames, needs[c].frames)
-					needs[f].bytes = max(needs[f].bytes, needs[c].bytes)
+					result[f].counted = result[f].counted || result[c].counted
+					needs[f].include(needs[c])
 				}
 				next[f]++
 				continue
 			}
-			needs[f].frames++
-			needs[f].bytes += g.frame[f]
-			if g.opaque[f] || needs[f].frames > slackFrames || needs[f].bytes > slackBytes {
-				counted[f] = true
-			}
+			result[f] = g.judge(f, &needs[f], result[f].counted)
 			state[f] = closed
 			path = path[:len(path)-1]
 		}
 	}
-	return counted
+	return result
 }
 
-// The stack global holds two budgets: bytes in its upper half, frames in its
-// lower one. An entry takes from both; either sign bit says that one is used up.
-const stackSigns = -1<<63 | 1<<31
+func (n *need) include(callee need) {
+	n.frames = max(n.frames, callee.frames)
+	n.bytes = max(n.bytes, callee.bytes)
+	n.cost = min(n.cost+callee.cost, longestCallee+1)
+}
 
-func packStack(bytes, frames int) int64 { return int64(bytes)<<32 + int64(frames) }
-
-func (m *module) stackBudget() int64 {
-	return packStack(m.lim.MaxStackBytes-slackBytes, m.lim.MaxStackFrames-slackFrames)
+func (g *callGraph) judge(f int, n *need, counted bool) verdict {
+	n.frames++
+	n.bytes += g.frame[f]
+	n.cost = min(n.cost+g.cost[f], longestCallee+1)
+	v := verdict{frameBytes: g.frame[f]}
+	v.counted = counted || g.opaque[f] || n.frames > slackFrames || n.bytes > slackBytes
+	if !v.counted && n.cost <= longestCallee {
+		v.unchecked, v.bound = true, n.cost
+	}
+	return v
 }

@@ -35,8 +35,9 @@ type walker struct {
 	vectors   bool // handles v128
 	loops     bool
 	indirect  bool
-	sizes     bool     // has instructions that are charged by an operand
-	callees   []uint32 // defined functions that it calls, as often as it does
+	sizes     bool      // has instructions that are charged by an operand
+	callees   []uint32  // defined functions that it calls, as often as it does
+	verdicts  []verdict // of all functions, once known
 	segments  []segment
 	current   int // the running segment, or dead
 	edits     []edit
