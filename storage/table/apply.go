@@ -1,0 +1,364 @@
+package table
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"sluice/engine/company"
+	"sluice/engine/fault"
+	"sluice/storage"
+)
+
+// probe is what the committed table says of an op's domain.
+type probe struct {
+	h     hash
+	found place
+	keyed bool // the op has a domain
+}
+
+// probeChunk is how many ops are looked up at once, before the first of them
+// acts: independent look-ups overlap their waits for memory.
+const probeChunk = 512
+
+// Apply applies ops in order and fills results. n < len(ops) without an error:
+// the commit is full, and nothing of ops from n on was done.
+func (tx *Tx) Apply(ops []company.Op, results []company.Result) (n int, err error) {
+	defer func() {
+		if err != nil {
+			tx.broken = err
+		}
+	}()
+	for n < len(ops) {
+		chunk := ops[n:min(len(ops), n+probeChunk)]
+		if err := tx.probe(chunk); err != nil {
+			return n, err
+		}
+		for i := range chunk {
+			results[n] = company.Result{}
+			fit, err := tx.step(&chunk[i], &tx.probes[i], &results[n])
+			if err != nil || !fit {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (tx *Tx) probe(ops []company.Op) error {
+	tx.probes = tx.probes[:0]
+	for i := range ops {
+		p := probe{found: none}
+		if op := &ops[i]; op.Kind != company.Delete {
+			if d := op.Patch.Domain(); len(d) > 0 {
+				p.h, p.keyed = tx.t.keys.domain(d), true
+			}
+		}
+		tx.probes = append(tx.probes, p)
+	}
+	for i := range tx.probes {
+		p := &tx.probes[i]
+		if !p.keyed {
+			continue
+		}
+		var err error
+		if p.found, err = tx.t.committedDomain(tx.ctx, tx.v, p.h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// committedDomain looks a domain up in what is committed. It is for the writer:
+// maps are read without locks.
+func (t *Table) committedDomain(ctx context.Context, v *view, h hash) (place, error) {
+	if p := v.active.doms.own(h); p != none {
+		return p, nil
+	}
+	if v.frozen != nil {
+		if p := v.frozen.doms.own(h); p != none {
+			return p, nil
+		}
+	}
+	p, err := v.doms.find(ctx, &t.src, h)
+	if p == none && err == nil && t.lower != nil {
+		return t.lower.findDomain(ctx, h)
+	}
+	return p, err
+}
+
+// owner returns the place of the company that has the probed domain now.
+func (tx *Tx) owner(p *probe) place {
+	if !p.keyed {
+		return none
+	}
+	if own := tx.doms.get(p.h); own != none {
+		return own
+	}
+	return p.found
+}
+
+// step does one op. fit is false when the commit has no room for it; then
+// nothing was done.
+func (tx *Tx) step(op *company.Op, p *probe, res *company.Result) (fit bool, err error) {
+	switch op.Kind {
+	case company.Upsert, company.Create:
+		own := tx.owner(p)
+		if !there(own) {
+			return tx.create(op.Patch, p, res)
+		}
+		if op.Kind == company.Upsert && op.Update {
+			return tx.update(placeRecord(own), op, p, res)
+		}
+		id, err := tx.idAt(own)
+		if err != nil {
+			return false, err
+		}
+		*res = company.Result{Outcome: company.Skipped, ID: id}
+		if op.Kind == company.Create {
+			*res = conflict(id)
+		}
+		return true, nil
+	case company.Modify, company.Delete:
+		rec, err := tx.locate(op.ID)
+		if errors.Is(err, fault.NotFound) {
+			res.ID, res.Err = op.ID, notFound()
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if op.Kind == company.Delete {
+			return tx.remove(rec, res)
+		}
+		return tx.update(rec, op, p, res)
+	}
+	return false, fmt.Errorf("apply op: unknown kind %d", op.Kind)
+}
+
+func conflict(id company.ID) company.Result {
+	return company.Result{ID: id, Err: fault.New(fault.Conflict, "another company has this domain")}
+}
+
+func notFound() *fault.Error { return fault.New(fault.NotFound, "no such company") }
+
+// idAt returns the id of the company at a place.
+func (tx *Tx) idAt(p place) (company.ID, error) {
+	if !placeMoved(p) {
+		return tx.t.keys.id(placeRecord(p)), nil
+	}
+	r, _, err := tx.row(placeRecord(p))
+	if err != nil {
+		return company.ID{}, err
+	}
+	return tx.t.keys.id(r.birth), nil
+}
+
+// row returns a row of the commit or of the committed table; the record is a view.
+func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
+	if rec >= tx.start {
+		i := int(rec - tx.start)
+		return tx.rows[i], tx.arena[tx.end(i):tx.ends[i]:tx.ends[i]], nil
+	}
+	t, v := tx.t, tx.v
+	for rec < t.base {
+		t = t.lower
+		v = t.view.Load()
+	}
+	if tx.lastOf != t || tx.last.number != rec>>blockBits {
+		b, err := t.block(tx.ctx, v.dir, rec>>blockBits)
+		if err != nil {
+			return groupRow{}, nil, err
+		}
+		tx.last, tx.lastOf = b, t
+	}
+	g, i, ok := tx.last.find(uint8(rec))
+	if !ok {
+		return groupRow{}, nil, fmt.Errorf("read row %d at key %x: %w", rec, t.src.space.block(rec>>blockBits), storage.ErrDamaged)
+	}
+	return g.rows[i], g.record(i), nil
+}
+
+func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, error) {
+	if blank(text(patch.Record(), company.Name)) || patch.Clears(company.Name) && !patch.Sets(company.Name) {
+		res.Err = fault.New(fault.Required, "name is required to create a company").With("field", "name")
+		return true, nil
+	}
+	at := tx.end(len(tx.rows))
+	arena, err := tx.merger.Apply(tx.arena[:at], nil, patch)
+	if err != nil {
+		return tx.failed(err, res)
+	}
+	rec := tx.start + uint64(len(tx.rows))
+	tx.arena = arena
+	if fit, err := tx.append(groupRow{birth: rec, created: tx.now, updated: tx.now}); !fit || err != nil {
+		return false, err
+	}
+	if p.keyed {
+		tx.setDomain(p.h, newPlace(rec, rec))
+	}
+	tx.live++
+	*res = company.Result{Outcome: company.Created, ID: tx.t.keys.id(rec)}
+	return true, nil
+}
+
+// failed turns a limit that a merged record breaks into the op's result.
+func (tx *Tx) failed(err error, res *company.Result) (bool, error) {
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		return false, fmt.Errorf("merge record: %w", err)
+	}
+	res.Err = e
+	return true, nil
+}
+
+// update patches the company at rec. A new version is a new row; the old one is
+// dead.
+func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) (bool, error) {
+	old, record, err := tx.row(rec)
+	if err != nil {
+		return false, err
+	}
+	res.ID = tx.t.keys.id(old.birth)
+	patch := op.Patch
+	if op.Kind == company.Upsert {
+		if patch, err = tx.keepName(patch); err != nil {
+			return false, err
+		}
+	}
+	if own := tx.owner(p); op.Kind == company.Modify && there(own) && placeRecord(own) != rec {
+		id, err := tx.idAt(own)
+		if err != nil {
+			return false, err
+		}
+		*res = conflict(id)
+		return true, nil
+	}
+	at := tx.end(len(tx.rows))
+	arena, err := tx.merger.Apply(tx.arena[:at], record, patch)
+	if err != nil {
+		return tx.failed(err, res)
+	}
+	merged := company.Record(arena[at:])
+	if bytes.Equal(merged, record) {
+		res.Outcome = company.Updated
+		return true, nil
+	}
+	was, is := record.Domain(), merged.Domain()
+	moved := !bytes.Equal(was, is)
+	var wasHash hash
+	if moved && len(was) > 0 {
+		wasHash = tx.t.keys.domain(was)
+	}
+	tx.arena = arena
+	if fit, err := tx.append(groupRow{birth: old.birth, created: old.created, updated: tx.now}); !fit || err != nil {
+		return false, err
+	}
+	now := newPlace(tx.start+uint64(len(tx.rows))-1, old.birth)
+	if moved && len(was) > 0 {
+		tx.setDomain(wasHash, gone)
+	}
+	if len(is) > 0 {
+		h := p.h
+		if !p.keyed {
+			h = tx.t.keys.domain(is)
+		}
+		tx.setDomain(h, now)
+	}
+	tx.setID(old.birth, now)
+	tx.kill(rec)
+	res.Outcome = company.Updated
+	return true, nil
+}
+
+func (tx *Tx) remove(rec uint64, res *company.Result) (bool, error) {
+	if !tx.fits(0) {
+		return false, nil
+	}
+	r, record, err := tx.row(rec)
+	if err != nil {
+		return false, err
+	}
+	if d := record.Domain(); len(d) > 0 {
+		tx.setDomain(tx.t.keys.domain(d), gone)
+	}
+	tx.setID(r.birth, gone)
+	tx.kill(rec)
+	tx.live--
+	*res = company.Result{Outcome: company.Deleted, ID: tx.t.keys.id(r.birth)}
+	return true, nil
+}
+
+func (tx *Tx) kill(rec uint64) {
+	if rec >= tx.t.base {
+		tx.dead = append(tx.dead, rec)
+	}
+}
+
+// append adds a row whose record was just appended to the arena.
+func (tx *Tx) append(r groupRow) (fit bool, err error) {
+	at := tx.end(len(tx.rows))
+	rec := tx.start + uint64(len(tx.rows))
+	if rec > maxRecord {
+		return false, errors.New("append row: the table is out of record numbers")
+	}
+	r.size, r.job, r.slot = uint32(len(tx.arena)-at), tx.job, uint8(rec)
+	if !tx.fits(rowCost(&r)) {
+		tx.arena = tx.arena[:at]
+		return false, nil
+	}
+	tx.rows = append(tx.rows, r)
+	tx.ends = append(tx.ends, len(tx.arena))
+	tx.openBytes += rowCost(&r)
+	if r.slot == blockRows-1 || len(tx.arena)-tx.end(tx.sealed) >= maxGroupRaw {
+		return true, tx.seal()
+	}
+	return true, nil
+}
+
+// keepName takes what would blank the name out of an import's patch.
+func (tx *Tx) keepName(patch company.Patch) (company.Patch, error) {
+	sets := patch.Sets(company.Name)
+	if !patch.Clears(company.Name) && (!sets || !blank(text(patch.Record(), company.Name))) {
+		return patch, nil
+	}
+	const head = 3
+	tx.patch = append(tx.patch[:0], patch[:head]...)
+	cleared := binary.LittleEndian.Uint16(tx.patch[1:]) &^ (1 << company.Name)
+	binary.LittleEndian.PutUint16(tx.patch[1:], cleared)
+	if err := tx.view.Decode(patch.Record()); err != nil {
+		return nil, fmt.Errorf("read patch: %w", err)
+	}
+	if blank(tx.view.Text[company.Name]) {
+		tx.view.Text[company.Name] = nil
+	}
+	tx.patch = tx.view.Append(tx.patch)
+	return tx.patch, nil
+}
+
+// text returns one of the first text fields of a record, nil where it has none.
+func text(r company.Record, f company.Field) []byte {
+	if len(r) < 2 {
+		return nil
+	}
+	present, p := binary.LittleEndian.Uint16(r), []byte(r[2:])
+	for g := range f + 1 {
+		if present&(1<<g) == 0 {
+			continue
+		}
+		n, w := binary.Uvarint(p)
+		if w <= 0 || n > uint64(len(p)-w) {
+			return nil
+		}
+		if g == f {
+			return p[w : w+int(n)]
+		}
+		p = p[w+int(n):]
+	}
+	return nil
+}
+
+func blank(p []byte) bool { return len(bytes.TrimSpace(p)) == 0 }

@@ -1,0 +1,5 @@
+package table
+
+import "context"
+
+func (s *Set) sweepDryRuns(ctx context.Context) error { return nil }

@@ -1,0 +1,160 @@
+package table
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"sluice/storage"
+)
+
+// maxGroups is in how many groups the last block of a table may stand. A small
+// commit adds one; the commit that would go past it writes the block as one.
+const maxGroups = 16
+
+// seal makes a group of the rows that are in none. They are of one block.
+func (tx *Tx) seal() error {
+	if tx.sealed == len(tx.rows) {
+		return nil
+	}
+	rows, raw := tx.rows[tx.sealed:], tx.arena[tx.end(tx.sealed):]
+	rec := tx.start + uint64(tx.sealed)
+	made := sealedGroup{block: rec >> blockBits, end: len(tx.rows)}
+	block, slot := made.block, uint8(rec)
+	if known := tx.v.dir.entry(block); tx.sealed == 0 && known.groups() >= maxGroups {
+		b, err := tx.t.block(tx.ctx, tx.v.dir, block)
+		if err != nil {
+			return fmt.Errorf("seal rows: %w", err)
+		}
+		if b.rawBytes()+len(raw) <= maxGroupRaw {
+			rows, raw = joinGroups(b.groups, rows, raw)
+			slot, made.joins = 0, len(b.groups)
+			for _, g := range b.groups {
+				if g.key != 0 {
+					made.drops = append(made.drops, storage.Op{Key: tx.t.src.space.group(block, g.key), Delete: true})
+				}
+			}
+		}
+	}
+	made.op = tx.sealGroup(block, slot, rows, raw)
+	tx.sealed = len(tx.rows)
+	tx.groups = append(tx.groups, made)
+	tx.groupBytes += len(made.op.Key) + len(made.op.Value)
+	tx.openBytes = 0
+	return nil
+}
+
+// sealGroup encodes a group as it is put.
+func (tx *Tx) sealGroup(block uint64, slot uint8, rows []groupRow, raw []byte) storage.Op {
+	key := tx.t.src.space.group(block, slot)
+	tx.payload = appendGroup(tx.payload[:0], block, rows, raw)
+	at := len(tx.buf)
+	tx.buf = storage.Seal(tx.buf, key, sealGroup, formatVersion, tx.payload)
+	return storage.Op{Key: key, Value: tx.buf[at:len(tx.buf):len(tx.buf)]}
+}
+
+// joinGroups puts rows behind those of groups.
+func joinGroups(groups []*group, rows []groupRow, raw []byte) ([]groupRow, []byte) {
+	var allRows []groupRow
+	var allRaw []byte
+	for _, g := range groups {
+		allRows = append(allRows, g.rows...)
+		allRaw = append(allRaw, g.raw...)
+	}
+	return append(allRows, rows...), append(allRaw, raw...)
+}
+
+// assemble returns all that the commit puts and deletes.
+func (tx *Tx) assemble() ([]storage.Op, error) {
+	if err := tx.seal(); err != nil {
+		return nil, err
+	}
+	for i := range tx.groups {
+		tx.ops = append(append(tx.ops, tx.groups[i].op), tx.groups[i].drops...)
+	}
+	if tx.changesTable() {
+		slices.Sort(tx.dead)
+		slices.Sort(tx.unborn)
+		tx.entry = entry{
+			seq: tx.v.seq + 1, start: tx.start, rows: uint64(len(tx.rows)), live: tx.live,
+			dead: tx.dead, gone: tx.entry.gone[:0], unborn: tx.unborn,
+		}
+		for i := range tx.doms.slots {
+			if s := &tx.doms.slots[i]; s.used && s.val == gone {
+				tx.entry.gone = append(tx.entry.gone, hash{s.hi, s.lo})
+			}
+		}
+		tx.ops = append(tx.ops, tx.logOp())
+	}
+	tx.ops = append(tx.ops, lastPuts(tx.extras)...)
+	return tx.ops, nil
+}
+
+func (tx *Tx) logOp() storage.Op {
+	key := tx.t.src.space.log(tx.entry.seq)
+	tx.payload = tx.entry.append(tx.payload[:0])
+	at := len(tx.buf)
+	tx.buf = storage.Seal(tx.buf, key, sealLog, formatVersion, tx.payload)
+	return storage.Op{Key: key, Value: tx.buf[at:len(tx.buf):len(tx.buf)]}
+}
+
+// lastPuts keeps the last op of each key: not every engine takes two.
+func lastPuts(ops []storage.Op) []storage.Op {
+	if len(ops) < 2 {
+		return ops
+	}
+	sorted := slices.Clone(ops)
+	slices.SortStableFunc(sorted, func(a, b storage.Op) int { return bytes.Compare(a.Key, b.Key) })
+	kept := sorted[:0]
+	for i, op := range sorted {
+		if i+1 == len(sorted) || !bytes.Equal(op.Key, sorted[i+1].Key) {
+			kept = append(kept, op)
+		}
+	}
+	return kept
+}
+
+// publish makes the commit visible, once it is durable.
+func (tx *Tx) publish() {
+	if !tx.changesTable() {
+		return
+	}
+	t, v := tx.t, *tx.v
+	v.seq, v.next, v.live = tx.entry.seq, tx.start+uint64(len(tx.rows)), tx.live
+	edit := v.dir.edit()
+	for i := range tx.groups {
+		g := &tx.groups[i]
+		e := edit.at(g.block)
+		*e = newDirEntry(e.live()+g.end-tx.begun(i), e.phys()+g.end-tx.begun(i), e.groups()+1-g.joins, e.vector())
+	}
+	for _, rec := range tx.dead {
+		edit.add(rec>>blockBits, -1, 0, 0)
+	}
+	dir := edit.directory
+	v.dir = &dir
+	if len(tx.rows) > 0 {
+		t.blocks.forget(tx.start >> blockBits)
+	}
+	for i := range tx.doms.slots {
+		if s := &tx.doms.slots[i]; s.used && s.val != none && v.active.doms.set(hash{s.hi, s.lo}, s.val) {
+			v.active.domN++
+		}
+	}
+	for i := range tx.ids.slots {
+		if s := &tx.ids.slots[i]; s.used && s.val != none && v.active.ids.set(hash{s.hi, s.lo}, s.val) {
+			v.active.idN++
+		}
+	}
+	v.active.dead.add(v.seq, tx.dead)
+	v.active.deadN += len(tx.dead)
+	v.active.logs++
+	t.view.Store(&v)
+}
+
+// begun is the number of rows before group i.
+func (tx *Tx) begun(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return tx.groups[i-1].end
+}
