@@ -1,0 +1,216 @@
+package plugins
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"unicode/utf8"
+
+	"sluice/engine/batch"
+	"sluice/engine/fault"
+	"sluice/plugins/abi"
+)
+
+// incoming is a guest's answer to one call: checked as a whole, then copied out.
+// Between the two nothing else looks at the guest's memory.
+type incoming struct {
+	mem     []byte
+	result  abi.Result
+	cells   []byte // the guest's tables, as views
+	source  []byte
+	errors  []byte
+	columns int // that are answered
+	crossed int // columns that were sent
+	rows    int // that were sent
+
+	low, high uint64 // the cells' bytes lie within these bounds
+	pointed   uint64 // by cells
+	bytes     uint64 // of everything: cells, what they point to, errors
+	failed    []bool // by row sent
+}
+
+// check holds the result at ptr against every rule of the ABI. What breaks one is
+// a Trap.
+func (g *incoming) check(mem []byte, ptr uint32, l Limits) error {
+	r, ok := abi.ReadResult(mem, ptr)
+	if !ok {
+		return trapf("the result at %d is outside of memory or not 4-byte aligned", ptr)
+	}
+	g.mem, g.result = mem, r
+	if uint64(r.Rows) > uint64(g.rows)*uint64(l.RowsOut) {
+		return trapf("the result has %d rows for %d; at most %d for each are allowed", r.Rows, g.rows, l.RowsOut)
+	}
+	if uint64(r.Errors) > uint64(g.rows)*uint64(l.ErrorsOut) {
+		return trapf("the result has %d errors for %d rows; at most %d for each are allowed", r.Errors, g.rows, l.ErrorsOut)
+	}
+	if r.Source == 0 && r.Rows != 0 && int(r.Rows) != g.rows {
+		return trapf("the result has %d rows for %d and no source", r.Rows, g.rows)
+	}
+	if g.cells, ok = abi.Table(mem, r.Cells, uint64(r.Rows)*uint64(g.columns), abi.CellSize); !ok {
+		return trapf("the result's cells at %d are outside of memory or not 4-byte aligned", r.Cells)
+	}
+	if g.source, ok = abi.Table(mem, r.Source, uint64(r.Rows), abi.SourceSize); !ok {
+		return trapf("the result's source at %d is outside of memory or not 4-byte aligned", r.Source)
+	}
+	if g.errors, ok = abi.Table(mem, r.ErrorsPtr, uint64(r.Errors), abi.ErrorSize); !ok {
+		return trapf("the result's errors at %d are outside of memory or not 4-byte aligned", r.ErrorsPtr)
+	}
+	if r.Source == 0 {
+		g.source = nil
+	}
+	if err := g.checkSource(l); err != nil {
+		return err
+	}
+	if err := g.checkErrors(); err != nil {
+		return err
+	}
+	return g.checkCells(l)
+}
+
+func (g *incoming) checkSource(l Limits) error {
+	last, run := uint32(0), 0
+	for i := 0; i+abi.SourceSize <= len(g.source); i += abi.SourceSize {
+		row := abi.U32(g.source[i:])
+		if int64(row) >= int64(g.rows) {
+			return trapf("source of output row %d is %d; there are %d rows", i/abi.SourceSize, row, g.rows)
+		}
+		if row < last {
+			return trapf("source falls from %d to %d at output row %d", last, row, i/abi.SourceSize)
+		}
+		if row != last {
+			last, run = row, 0
+		}
+		if run++; run > l.RowsOut {
+			return trapf("row %d has more than %d output rows", row, l.RowsOut)
+		}
+	}
+	return nil
+}
+
+func (g *incoming) checkErrors() error {
+	g.failed = append(g.failed[:0], make([]bool, g.rows)...)
+	g.bytes = uint64(len(g.errors))
+	for p := g.errors; len(p) >= abi.ErrorSize; p = p[abi.ErrorSize:] {
+		e := abi.ReadError(p)
+		if int64(e.Row) >= int64(g.rows) {
+			return trapf("an error names row %d; there are %d rows", e.Row, g.rows)
+		}
+		if e.Column != abi.NoColumn && int64(e.Column) >= int64(g.crossed) {
+			return trapf("an error of row %d names column %d; there are %d columns", e.Row, e.Column, g.crossed)
+		}
+		code, ok := abi.Bytes(g.mem, e.CodePtr, e.CodeLen)
+		if !ok || !abi.ValidCode(code) {
+			return trapf("an error of row %d has no code of 1 to %d characters a-z, 0-9 and _", e.Row, abi.MaxCode)
+		}
+		message, ok := abi.Bytes(g.mem, e.MessagePtr, e.MessageLen)
+		if !ok || len(message) > abi.MaxMessage || !utf8.Valid(message) {
+			return trapf("an error of row %d has no message of at most %d bytes of UTF-8", e.Row, abi.MaxMessage)
+		}
+		g.failed[e.Row] = true
+		g.bytes += uint64(len(code) + len(message))
+	}
+	return nil
+}
+
+func (g *incoming) checkCells(l Limits) error {
+	size := uint64(len(g.mem))
+	g.low, g.high, g.pointed = math.MaxUint64, 0, 0
+	g.bytes += uint64(len(g.cells))
+	for i := 0; i+abi.CellSize <= len(g.cells); i += abi.CellSize {
+		ptr, meta := uint64(abi.U32(g.cells[i:])), abi.U32(g.cells[i+4:])
+		n := uint64(meta & abi.MaxCell)
+		if ptr+n > size {
+			return g.badCell(i, "is outside of memory")
+		}
+		// The sum comes first: it bounds the work that the checks below do.
+		if g.bytes += n; g.bytes > uint64(l.BytesOut) {
+			return trapf("the result has more than %d bytes", l.BytesOut)
+		}
+		switch kind := meta >> abi.KindShift; kind {
+		case abi.KindText:
+		case abi.KindAbsent, abi.KindNull:
+			if n != 0 {
+				return g.badCell(i, "is absent or null and has bytes")
+			}
+		case abi.KindNumber, abi.KindBool, abi.KindJSON:
+			if !validJSON(uint8(kind), g.mem[ptr:ptr+n]) {
+				return g.badCell(i, "is not the JSON that its kind says")
+			}
+		default:
+			return g.badCell(i, "has an invalid kind")
+		}
+		if n > 0 {
+			g.low, g.high = min(g.low, ptr), max(g.high, ptr+n)
+			g.pointed += n
+		}
+	}
+	return nil
+}
+
+func (g *incoming) badCell(at int, what string) error {
+	cell := at / abi.CellSize
+	return trapf("the cell of output row %d, column %d %s", cell/g.columns, cell%g.columns, what)
+}
+
+// validJSON reports whether p is what a cell of kind may hold.
+func validJSON(kind uint8, p []byte) bool {
+	switch kind {
+	case abi.KindBool:
+		return string(p) == "true" || string(p) == "false"
+	case abi.KindNumber:
+		return len(p) > 0 && (p[0] == '-' || p[0] >= '0' && p[0] <= '9') && p[len(p)-1] >= '0' && p[len(p)-1] <= '9' && json.Valid(p)
+	}
+	return json.Valid(p) && bytes.IndexByte([]byte(" \t\r\n"), p[0]) < 0
+}
+
+// copyOut appends the rows that did not fail to out, and the passed columns of
+// o's batch, and records the errors in that batch.
+func (g *incoming) copyOut(o *outgoing, out *batch.Batch, pass []int) {
+	for p := g.errors; len(p) >= abi.ErrorSize; p = p[abi.ErrorSize:] {
+		e := abi.ReadError(p)
+		column := batch.NoColumn
+		if e.Column != abi.NoColumn {
+			column = o.input[e.Column]
+		}
+		code, _ := abi.Bytes(g.mem, e.CodePtr, e.CodeLen)
+		message, _ := abi.Bytes(g.mem, e.MessagePtr, e.MessageLen)
+		o.in.Fail(int(o.rows[e.Row]), column, fault.Code(code), string(message))
+	}
+	span := g.low < g.high && g.high-g.low <= 2*g.pointed+spanSlack
+	shift := uint32(len(out.Arena)) - uint32(g.low)
+	if span {
+		out.Arena = append(out.Arena, g.mem[g.low:g.high]...)
+	}
+	table := g.cells
+	for i := range int(g.result.Rows) {
+		row := table[:g.columns*abi.CellSize]
+		table = table[g.columns*abi.CellSize:]
+		source := i
+		if g.source != nil {
+			source = int(abi.U32(g.source[i*abi.SourceSize:]))
+		}
+		if g.failed[source] {
+			continue
+		}
+		for ; len(row) >= abi.CellSize; row = row[abi.CellSize:] {
+			c := batch.Cell{Off: abi.U32(row), Meta: abi.U32(row[4:])}
+			switch {
+			case c.Meta&abi.MaxCell == 0:
+				c.Off = 0
+			case span:
+				c.Off += shift
+			default:
+				ptr := c.Off
+				c.Off = uint32(len(out.Arena))
+				out.Arena = append(out.Arena, g.mem[ptr:int(ptr)+c.Len()]...)
+			}
+			out.Cells = append(out.Cells, c)
+		}
+		from := o.rows[source]
+		cells := o.in.Row(int(from))
+		for _, column := range pass {
+			out.Cells = append(out.Cells, out.Append(cells[column].Kind(), o.in.Bytes(cells[column])))
+		}
+		out.Source = append(out.Source, from)
+	}
+}
