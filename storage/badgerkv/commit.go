@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -143,6 +144,11 @@ func (c *committer) run() {
 				break
 			}
 			c.settle(group, c.apply(group))
+			if len(group) > 1 {
+				// Let those just answered come back, or they are split in two halves
+				// that wait for each other's fsyncs.
+				runtime.Gosched()
+			}
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
+
+	"sluice/storage"
 )
 
 // Config says where a store lies and how it is run. Zero fields take the value of
@@ -22,6 +24,8 @@ type Config struct {
 
 	Logger *slog.Logger // nil: no log
 	Events Events
+
+	diskSpace func(dir string) (free, total uint64, err error) // for tests; nil: the system's
 }
 
 // Events are called from the store's goroutines, which they must not block.
@@ -80,6 +84,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.diskSpace == nil {
+		c.diskSpace = storage.DiskSpace
 	}
 	switch {
 	case c.Dir == "":

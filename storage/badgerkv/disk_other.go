@@ -2,12 +2,6 @@
 
 package badgerkv
 
-import (
-	"io/fs"
-	"math"
-)
-
-// diskSpace is known on Linux only; elsewhere the disk counts as never full.
-func diskSpace(string) (free, total uint64, err error) { return math.MaxUint64, math.MaxUint64, nil }
+import "io/fs"
 
 func bytesOnDisk(info fs.FileInfo) int64 { return info.Size() }

@@ -96,7 +96,7 @@ func (kv *KV) writeAs(stored func(key []byte) []byte, ops []storage.Op) error {
 
 // room refuses a write that the disk may not hold.
 func (kv *KV) room(bytes int) error {
-	free, total, err := diskSpace(kv.cfg.Dir)
+	free, total, err := kv.cfg.diskSpace(kv.cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("ask for disk space: %w", err)
 	}
