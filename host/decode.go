@@ -10,8 +10,8 @@ import (
 	"sluice/engine/fault"
 )
 
-// maxObjectBytes is the largest JSON body of an operation that takes one object.
-const maxObjectBytes = 1 << 20
+// maxFieldErrors is how many problems of one object are told.
+const maxFieldErrors = 100
 
 // fieldError is one problem of one field, as it stands in details.fields.
 type fieldError struct {
@@ -24,7 +24,9 @@ type fieldError struct {
 type fieldErrors []fieldError
 
 func (e *fieldErrors) add(field string, code fault.Code, message string) {
-	*e = append(*e, fieldError{field, code, message})
+	if len(*e) < maxFieldErrors {
+		*e = append(*e, fieldError{field, code, message})
+	}
 }
 
 // err returns the answer, nil where there was no problem.

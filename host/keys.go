@@ -15,13 +15,13 @@ import (
 
 func (s *Server) keyRoutes() []route {
 	return []route{
-		{method: "POST", pattern: "/v1/admin/keys", scope: Admin, handle: s.createKey, media: []string{jsonType}, maxBody: objectLimit},
+		{method: "POST", pattern: "/v1/admin/keys", scope: Admin, handle: s.createKey, media: []string{jsonType}, maxBody: s.jsonLimit},
 		{method: "GET", pattern: "/v1/admin/keys", scope: Admin, handle: s.listKeys},
 		{method: "DELETE", pattern: "/v1/admin/keys/{id}", scope: Admin, handle: s.deleteKey},
 	}
 }
 
-func objectLimit(*Request) int64 { return maxObjectBytes }
+func (s *Server) jsonLimit(*Request) int64 { return s.cfg.MaxJSONBytes }
 
 var keyFields = []string{"tenant", "scopes", "expires_at", "rate_limit"}
 
@@ -37,7 +37,7 @@ type newKeyAnswer struct {
 }
 
 func (s *Server) createKey(r *Request) error {
-	body, err := r.ReadAll(maxObjectBytes)
+	body, err := r.ReadAll(s.cfg.MaxJSONBytes)
 	if err != nil {
 		return err
 	}

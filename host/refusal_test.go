@@ -51,10 +51,10 @@ func TestAnnouncedBodyTooLarge(t *testing.T) {
 	ts := startServer(t)
 	c := ts.dial()
 	c.send("POST /v1/admin/keys HTTP/1.1", "Host: x", "Authorization: Bearer "+ts.admin,
-		"Content-Type: application/json", "Content-Length: 1048577", "Expect: 100-continue", "")
+		"Content-Type: application/json", "Content-Length: 20971521", "Expect: 100-continue", "")
 	r := c.answer()
 	r.want(t, 413, "payload_too_large")
-	if got, want := r.message(t), "the body is larger than the limit of 1048576 bytes"; got != want {
+	if got, want := r.message(t), "the body is larger than the limit of 20971520 bytes"; got != want {
 		t.Fatalf("%q, want %q", got, want)
 	}
 	c.wantEnd()

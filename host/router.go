@@ -74,18 +74,25 @@ type match struct {
 }
 
 // find looks a request up. HEAD goes to GET where the answer is not streamed.
+// The most literal pattern that fits a path is the only one: what is no method
+// of /v1/companies/export is not taken for one of a company called export.
 func (rt *router) find(method, path string) match {
 	var m match
 	var allow []string
+	pattern := ""
 	for _, r := range rt.routes {
+		if pattern != "" && r.pattern != pattern {
+			continue
+		}
 		params, ok := r.match(path)
 		if !ok {
 			continue
 		}
-		if m.route == nil && (method == r.method || method == "HEAD" && r.method == "GET" && !r.stream) {
+		if method == r.method || method == "HEAD" && r.method == "GET" && !r.stream {
 			m.route, m.params = r, params
 			return m
 		}
+		pattern = r.pattern
 		allow = append(allow, r.method)
 		if r.method == "GET" && !r.stream {
 			allow = append(allow, "HEAD")

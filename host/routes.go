@@ -6,6 +6,9 @@ func (s *Server) routes() []route {
 	for _, group := range [][]route{
 		s.healthRoutes(),
 		s.keyRoutes(),
+		s.companyRoutes(),
+		s.importRoutes(),
+		s.jobRoutes(),
 	} {
 		all = append(all, group...)
 	}

@@ -37,6 +37,12 @@ type testServer struct {
 // startServer serves until the test ends.
 func startServer(tb testing.TB, change ...func(*Config)) *testServer {
 	tb.Helper()
+	return startServerOn(tb, memoryBackend(), change...)
+}
+
+// startServerOn does the same on a given backend.
+func startServerOn(tb testing.TB, b backend, change ...func(*Config)) *testServer {
+	tb.Helper()
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.AdminAddr, cfg.Data = "127.0.0.1:0", "", tb.TempDir()
 	cfg.ShutdownGrace = 5 * time.Second
@@ -44,7 +50,7 @@ func startServer(tb testing.TB, change ...func(*Config)) *testServer {
 		f(&cfg)
 	}
 	log := slog.New(slog.NewTextHandler(testLog{tb}, nil))
-	s, err := newServer(context.Background(), cfg, memoryBackend(), log)
+	s, err := newServer(context.Background(), cfg, b, log)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -69,7 +75,9 @@ func startServer(tb testing.TB, change ...func(*Config)) *testServer {
 }
 
 func memoryBackend() backend {
-	return backend{records: records{memkv.New()}, close: func(context.Context) error { return nil }}
+	r := records{memkv.New()}
+	return backend{records: r, tables: &fakeTables{records: r, tables: map[string]*fakeTable{}},
+		close: func(context.Context) error { return nil }}
 }
 
 type testLog struct{ tb testing.TB }

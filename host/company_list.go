@@ -1,0 +1,213 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"sluice/engine/company"
+	"sluice/engine/fault"
+)
+
+// maxFilterScan is how many companies a filtered list looks at. What lies beyond
+// is had with the cursor, and the total is not told.
+const maxFilterScan = 20_000
+
+// companyPage is one page of a list while it is made.
+type companyPage struct {
+	q      *companyQuery
+	writer companyWriter
+	skip   uint64 // matches before the page
+	data   []byte // the array, without its brackets
+	n      uint64
+	last   position // of the last company on the page
+	more   bool     // there is, or may be, another page
+	total  *uint64
+}
+
+func (s *Server) listCompanies(r *Request) error {
+	q, err := parseCompanyQuery(r)
+	if err != nil {
+		return err
+	}
+	table, err := s.backend.tables.Table(r.Context(), r.Tenant())
+	if err != nil {
+		return fmt.Errorf("open table: %w", err)
+	}
+	p := &companyPage{q: q}
+	if !q.cursor {
+		p.skip = (q.page - 1) * q.perPage
+	}
+	switch {
+	case q.noDomain:
+		p.total = new(uint64)
+	case q.domain != nil:
+		err = p.byDomain(r.Context(), table)
+	case q.filters():
+		err = p.filtered(r.Context(), table)
+	default:
+		err = p.plain(r.Context(), table)
+	}
+	if err != nil {
+		return fmt.Errorf("list companies: %w", err)
+	}
+	r.Answer(fasthttp.StatusOK, jsonType, p.answer())
+	return nil
+}
+
+// plain pages through all companies.
+func (p *companyPage) plain(ctx context.Context, table companyTable) error {
+	total, err := table.Count(ctx)
+	if err != nil {
+		return err
+	}
+	p.total = &total
+	return table.Scan(ctx, p.q.after, p.skip, func(at position, c *company.Company) (bool, error) {
+		if p.n == p.q.perPage {
+			p.more = true
+			return false, nil
+		}
+		if err := p.writer.view.Decode(c.Record); err != nil {
+			return false, err
+		}
+		return true, p.add(at, c)
+	})
+}
+
+// byDomain answers from the index.
+func (p *companyPage) byDomain(ctx context.Context, table companyTable) error {
+	p.total = new(uint64)
+	c, err := table.ByDomain(ctx, p.q.domain)
+	if fault.CodeOf(err) == fault.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.writer.view.Decode(c.Record); err != nil {
+		return err
+	}
+	if !p.q.matches(&p.writer.view) {
+		return nil
+	}
+	*p.total = 1
+	if p.skip > 0 || p.q.cursor {
+		return nil
+	}
+	return p.add(0, &c)
+}
+
+// filtered looks at the companies one by one, up to maxFilterScan of them.
+func (p *companyPage) filtered(ctx context.Context, table companyTable) error {
+	var scanned, matched uint64
+	var seen position
+	whole := true
+	err := table.Scan(ctx, p.q.after, 0, func(at position, c *company.Company) (bool, error) {
+		if scanned == maxFilterScan {
+			whole = false
+			return false, nil
+		}
+		scanned++
+		if err := p.writer.view.Decode(c.Record); err != nil {
+			return false, err
+		}
+		if p.q.matches(&p.writer.view) {
+			matched++
+			switch {
+			case matched <= p.skip:
+			case p.n == p.q.perPage:
+				p.more = true
+				// A page that begins with a cursor never knows the total, so
+				// there is no need to go on.
+				return !p.q.cursor, nil
+			default:
+				if err := p.add(at, c); err != nil {
+					return false, err
+				}
+			}
+		}
+		if !p.more {
+			seen = at
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	if !whole && !p.more {
+		p.more, p.last = true, seen // short, and goes on where this one stopped
+	}
+	if whole && !p.q.cursor {
+		p.total = &matched
+	}
+	if p.q.cursor {
+		return p.countAll(ctx, table)
+	}
+	return nil
+}
+
+// countAll counts the matches of the whole table, for a page that did not begin
+// at its start, where that is within the bound.
+func (p *companyPage) countAll(ctx context.Context, table companyTable) error {
+	count, err := table.Count(ctx)
+	if err != nil || count > maxFilterScan {
+		return err
+	}
+	var view company.View
+	total := uint64(0)
+	err = table.Scan(ctx, 0, 0, func(_ position, c *company.Company) (bool, error) {
+		err := view.Decode(c.Record)
+		if err == nil && p.q.matches(&view) {
+			total++
+		}
+		return true, err
+	})
+	if err == nil {
+		p.total = &total
+	}
+	return err
+}
+
+// add puts a company on the page.
+func (p *companyPage) add(at position, c *company.Company) error {
+	if p.n > 0 {
+		p.data = append(p.data, ',')
+	}
+	var err error
+	p.data, err = p.writer.appendJSON(p.data, c)
+	p.n++
+	p.last = at
+	return err
+}
+
+// answer is the envelope. The page of a cursor has no number.
+func (p *companyPage) answer() []byte {
+	b := make([]byte, 0, len(p.data)+200)
+	b = append(b, `{"data":[`...)
+	b = append(b, p.data...)
+	b = append(b, `],"meta":{"page":`...)
+	if p.q.cursor {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendUint(b, p.q.page, 10)
+	}
+	b = append(b, `,"per_page":`...)
+	b = strconv.AppendUint(b, p.q.perPage, 10)
+	b = append(b, `,"total":`...)
+	if p.total == nil {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendUint(b, *p.total, 10)
+	}
+	b = append(b, `,"next_cursor":`...)
+	if p.more {
+		b = append(b, '"')
+		b = append(b, p.last.cursor()...)
+		b = append(b, '"')
+	} else {
+		b = append(b, "null"...)
+	}
+	return append(b, "}}\n"...)
+}
