@@ -51,9 +51,10 @@ func (s *blockScan) rows(maxRows int) bool {
 	if quote == 0 {
 		quote = 0x100 // no byte
 	}
-	cols := s.d.cols
+	// The compiler keeps locals in registers; s has them again at each row's end.
+	buf, cells, cell, index := s.buf, s.cells, s.cell, 0
 	for at := s.row; at < s.n; at += blockBytes {
-		seps, quotes := s.d.needles.masks((*[blockBytes]byte)(s.buf[at:]))
+		seps, quotes := s.d.needles.masks((*[blockBytes]byte)(buf[at:]))
 		v := g.step(seps, quotes)
 		events := seps &^ v.inside
 		bad := v.bare | v.after
@@ -69,43 +70,45 @@ func (s *blockScan) rows(maxRows int) bool {
 		for ; events != 0; events &= events - 1 {
 			i := bits.TrailingZeros64(events)
 			p := at + i
-			if s.buf[p] == delim {
-				if s.index < cols {
-					start := s.cell
-					c := batch.NewCell(batch.Text, start, p-start)
-					if uint16(s.buf[start]) == quote {
-						c = s.unquote(start+1, p-1)
+			if buf[p] == delim {
+				if index < len(cells) {
+					c := batch.NewCell(batch.Text, cell, p-cell)
+					if uint16(buf[cell]) == quote {
+						c = s.unquote(cell+1, p-1)
 					}
-					s.cells[s.index] = c
+					cells[index] = c
 				}
-				s.index++
-				s.cell = p + 1
+				index++
+				cell = p + 1
 				continue
 			}
 			if v.inside>>i&1 != 0 {
-				if s.buf[p] == '\n' || s.buf[p+1] != '\n' {
+				if buf[p] == '\n' || buf[p+1] != '\n' {
 					s.extra++
 				}
 				continue
 			}
-			if p < s.cell {
+			if p < cell {
 				continue // the LF of a CRLF
 			}
 			next := p + 1
-			if s.buf[p] == '\r' {
+			if buf[p] == '\r' {
 				if next == s.n && !s.last {
 					return false // an LF may follow
 				}
-				if s.buf[next] == '\n' {
+				if buf[next] == '\n' {
 					next++
 				}
 			}
+			s.cell, s.index = cell, index
 			s.end(p, next)
+			cells, cell, index = s.cells, s.cell, 0
 			if len(s.b.Rows) == maxRows {
 				return false
 			}
 		}
 		if bad != 0 {
+			s.index = index
 			first := bad & -bad
 			why := leftOpen
 			switch {
@@ -121,9 +124,11 @@ func (s *blockScan) rows(maxRows int) bool {
 		return false
 	}
 	if g.inside != 0 {
+		s.index = index
 		return s.malformed(s.n, leftOpen)
 	}
 	if s.row < s.n {
+		s.cell, s.index = cell, index
 		s.end(s.n, s.n)
 	}
 	return false

@@ -87,7 +87,7 @@ func (d *Decoder) Next(b *batch.Batch, maxRows, maxBytes int) error {
 		d.scanBlock(b, n, last, maxRows)
 		switch {
 		case len(b.Rows) > 0:
-			d.perRow = max(16, int(d.pos.Offset-from)/len(b.Rows))
+			d.perRow = int(d.pos.Offset-from)/len(b.Rows) + 1
 			return nil
 		case d.pos.Offset > from && !last: // nothing but empty lines
 		case last:
@@ -104,6 +104,9 @@ func (d *Decoder) Next(b *batch.Batch, maxRows, maxBytes int) error {
 // readBlock reads up to want bytes from the position into b's empty arena and
 // puts blockBytes zeros behind them. last says that the file ends with them.
 func (d *Decoder) readBlock(b *batch.Batch, want int) (n int, last bool, err error) {
+	if d.size >= 0 {
+		want = int(min(int64(want), max(d.size-d.pos.Offset, 0)))
+	}
 	b.Arena = slices.Grow(b.Arena, want+want/8+blockBytes)[:want+blockBytes]
 	n, last, err = d.readAt(b.Arena[:want], d.pos.Offset)
 	if err != nil {

@@ -60,7 +60,7 @@ func checkModel(t *testing.T, data []byte, d Dialect, cols, maxRows, maxBytes in
 	if diff := cmp.Diff(want, readAll(t, data, d, cols, Start, maxRows, maxBytes), all); diff != "" {
 		t.Fatalf("%s: %d rows, %d bytes at a time:\n%s", name, maxRows, maxBytes, diff)
 	}
-	for i, r := range want[:min(len(want), 30)] {
+	for i, r := range want[:min(len(want), 8)] {
 		at := Position{Offset: r.end, Row: r.pos.Row, Line: r.endLn}
 		rest := readAll(t, data, d, cols, at, maxRows, maxBytes)
 		if diff := cmp.Diff(want[i+1:], rest, all, cmpEmpty()); diff != "" {
@@ -91,12 +91,7 @@ func FuzzEncodingCSV(f *testing.F) {
 		if crlf {
 			data = bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
 		}
-		i := 0
-		for cols := 1; i < len(want); i++ {
-			cols = max(cols, len(want[i]))
-		}
-		dec := rowsOf(t, data)
-		if diff := cmp.Diff(want, dec, cmp.Transformer("lf", func(s string) string {
+		if diff := cmp.Diff(want, rowsOf(t, data), cmp.Transformer("lf", func(s string) string {
 			return string(bytes.ReplaceAll([]byte(s), []byte("\r\n"), []byte("\n")))
 		})); diff != "" {
 			t.Fatalf("%q:\n%s", data, diff)
@@ -104,7 +99,7 @@ func FuzzEncodingCSV(f *testing.F) {
 	})
 }
 
-// rowsOf reads rows of any number of cells, each with First.
+// rowsOf reads rows of any number of cells, each as a header.
 func rowsOf(t testing.TB, data []byte) (rows [][]string) {
 	t.Helper()
 	dec := New(bytes.NewReader(data), int64(len(data)), Default, Start)

@@ -6,12 +6,13 @@ import (
 	"sluice/engine/batch"
 )
 
-// extent is what scanning a single row without its cells tells.
+// extent is what scanning a single row without its cells tells. A row with wrong
+// quotes is its first line.
 type extent struct {
 	end, next int64 // the row's end without and with its line end
-	bad       bool  // its quotes are wrong, or left open, at end
+	bad       bool
 	why       reason
-	column    int // cells before end
+	column    int // cells before the last, or before the bad one if it is on the first line
 }
 
 // measure scans the row at start, however long, by way of the window.
@@ -45,21 +46,33 @@ func (d *Decoder) measure(start int64) (extent, error) {
 				x.column++
 			}
 			if bad != 0 {
-				x.end = off + int64(at+bits.TrailingZeros64(bad))
-				x.bad, x.why = true, afterQuote
+				x.why = afterQuote
 				if bad&-bad&v.bare != 0 {
 					x.why = bareQuote
 				}
-				return x, nil
+				return d.firstLine(x, start, off+int64(at+bits.TrailingZeros64(bad)))
 			}
 		}
 		off += int64(whole)
+		if last && g.inside != 0 {
+			return d.firstLine(x, start, off)
+		}
 		if last {
 			x.end, x.next = off, off
-			x.bad, x.why = g.inside != 0, leftOpen
 			return x, nil
 		}
 	}
+}
+
+// firstLine makes x the first line of a row whose quotes are wrong at bad.
+func (d *Decoder) firstLine(x extent, start, bad int64) (extent, error) {
+	var err error
+	x.bad = true
+	x.end, x.next, err = d.lineFrom(start)
+	if x.end < bad {
+		x.why, x.column = leftOpen, batch.NoColumn
+	}
+	return x, err
 }
 
 // longRow makes a batch of the one row at the position, which is longer than
@@ -72,19 +85,10 @@ func (d *Decoder) longRow(b *batch.Batch) error {
 	}
 	f := tooLarge()
 	if x.bad {
-		end, next, err := d.lineFrom(start)
-		if err != nil {
-			return err
+		if x.column >= d.cols {
+			x.column = batch.NoColumn
 		}
-		column := x.column
-		if end < x.end {
-			x.why = leftOpen
-		}
-		if end < x.end || column >= d.cols {
-			column = batch.NoColumn
-		}
-		f = malformed(x.why, column)
-		x.end, x.next = end, next
+		f = malformed(x.why, x.column)
 	}
 	lines, err := d.linesIn(start, x.next)
 	if err != nil {

@@ -34,22 +34,30 @@ func newNeedles(d Dialect) needles {
 }
 
 // masks returns where p has a delimiter or a line end byte, and where a quote.
-// It takes eight bytes at a time: for 7-bit bytes z and c, (z^c)+0x7f has its top
-// bit clear just when z equals c, and never carries into the next byte; a byte
-// over 0x7f keeps the top bit of x, so it never matches.
 func (n *needles) masks(p *[blockBytes]byte) (seps, quotes uint64) {
-	delim, quote := n.delims, n.quotes
-	for i := 0; i < blockBytes; i += 8 {
-		x := binary.LittleEndian.Uint64(p[i : i+8 : i+8])
-		z := x & low7
-		s := ((z ^ delim) + low7) & ((z ^ lfs) + low7) & ((z ^ crs) + low7)
-		q := (z ^ quote) + low7
-		s = ^(s | x) & high1
-		q = ^(q | x) & high1
-		seps |= (s * gather) >> 56 << i
-		quotes |= (q * gather) >> 56 << i
-	}
-	return seps, quotes & n.keep
+	s0, q0 := n.word(binary.LittleEndian.Uint64(p[0:8]))
+	s1, q1 := n.word(binary.LittleEndian.Uint64(p[8:16]))
+	s2, q2 := n.word(binary.LittleEndian.Uint64(p[16:24]))
+	s3, q3 := n.word(binary.LittleEndian.Uint64(p[24:32]))
+	s0 |= s1<<8 | s2<<16 | s3<<24
+	q0 |= q1<<8 | q2<<16 | q3<<24
+	s4, q4 := n.word(binary.LittleEndian.Uint64(p[32:40]))
+	s5, q5 := n.word(binary.LittleEndian.Uint64(p[40:48]))
+	s6, q6 := n.word(binary.LittleEndian.Uint64(p[48:56]))
+	s7, q7 := n.word(binary.LittleEndian.Uint64(p[56:64]))
+	s0 |= s4<<32 | s5<<40 | s6<<48 | s7<<56
+	q0 |= q4<<32 | q5<<40 | q6<<48 | q7<<56
+	return s0, q0 & n.keep
+}
+
+// word does eight bytes. For 7-bit z and c, (z^c)+0x7f has its top bit clear just
+// when z equals c, and never carries into the next byte; a byte over 0x7f keeps
+// the top bit of x, so it never matches.
+func (n *needles) word(x uint64) (seps, quotes uint64) {
+	z := x & low7
+	s := ((z ^ n.delims) + low7) & ((z ^ lfs) + low7) & ((z ^ crs) + low7)
+	q := (z ^ n.quotes) + low7
+	return ^(s | x) & high1 * gather >> 56, ^(q | x) & high1 * gather >> 56
 }
 
 // quoting is what a scanner must know of the bytes before a block.

@@ -5,8 +5,12 @@ import (
 	"slices"
 )
 
-// windowBytes is how much of a file a window shows at a time.
-const windowBytes = 256 << 10
+// A window shows so much of a file at a time: little at first, since most headers
+// are short.
+const (
+	firstWindow = 4 << 10
+	windowBytes = 256 << 10
+)
 
 // window is a view of the file that moves, for what is too long for a block or
 // comes before there are batches.
@@ -25,9 +29,10 @@ func (d *Decoder) view(off int64) (p []byte, last bool, err error) {
 	if i := off - w.off; w.n > 0 && i >= 0 && i <= int64(w.n) && (w.last || int64(w.n)-i >= 2*blockBytes) {
 		return w.buf[i:w.n], w.last, nil
 	}
-	w.buf = slices.Grow(w.buf[:0], windowBytes+blockBytes)[:windowBytes+blockBytes]
+	want := min(max(4*w.n, firstWindow), windowBytes)
+	w.buf = slices.Grow(w.buf[:0], want+blockBytes)[:want+blockBytes]
 	w.n, w.off = 0, off
-	w.n, w.last, err = d.readAt(w.buf[:windowBytes], off)
+	w.n, w.last, err = d.readAt(w.buf[:want], off)
 	if err != nil {
 		return nil, false, err
 	}
