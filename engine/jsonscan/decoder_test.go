@@ -265,6 +265,10 @@ func TestDecoderKnownAndIgnored(t *testing.T) {
 			t.Errorf("asked %d times for %s", n, key)
 		}
 	}
+	bad := decode(t, open(`{"a":1,"no":[x]}`, Options{Known: noNo}), 1, 1<<20)
+	if diff := cmp.Diff([]string{`1/0 {"a":1,"no":[x]} ! malformed: invalid JSON at offset 13: expected a value or "]", found 'x'`}, bad.Rows); diff != "" || len(bad.Columns)+len(bad.Ignored) != 0 {
+		t.Error(diff, bad)
+	}
 	if row := got.Rows[7]; row != `8/0 {"no7":"\n","a":7,"no3":{}} | a number 7` {
 		t.Error(row)
 	}

@@ -117,7 +117,7 @@ func (s *stream) scalar(c byte) error {
 		return s.string()
 	}
 	if c == '-' || isDigit(c) {
-		return s.number()
+		return s.number(c)
 	}
 	word := literal(c)
 	if word == "" {
@@ -185,13 +185,9 @@ func (s *stream) escape() (r rune, unit bool, err error) {
 	return r, true, nil
 }
 
-// number passes a number. A body can't end in one, so that its end in the
-// buffer is always followed by something.
-func (s *stream) number() error {
-	c, err := s.peek(badDigit)
-	if err != nil {
-		return err
-	}
+// number passes the number that starts with c. A body can't end in one, so that
+// something must follow it.
+func (s *stream) number(c byte) (err error) {
 	if c == '-' {
 		s.pos++
 		if c, err = s.peek(badDigit); err != nil {
