@@ -52,12 +52,13 @@ func TestImport(t *testing.T) {
 	f("missing name fails a row that would create", engine.CSV, "Company Name,domain\n,a.com\n , b.com\nC,a.com\n", options(),
 		"3/3: 1 0 0 2", "1 2 Company Name required: name is required to create a company\n2 3 Company Name required: name is required to create a company\n", "domain=a.com name=C\n")
 	f("ragged and stray rows", engine.CSV, "name,domain\nA\nB,b.com,x\nC \"x\",c.com\nD,d.com\n", options(),
-		"4/4: 1 0 0 3", "1 2  column_count: 1 cell, expected 2\n2 3  column_count: 3 cells, expected 2\n3 4  malformed: quote inside an unquoted cell\n", "domain=d.com name=D\n")
+		"4/4: 1 0 0 3", "1 2  column_count: the row has 1 cell, expected 2\n2 3  column_count: the row has 3 cells, expected 2\n"+
+			"3 4 name malformed: a quote stands inside a cell that does not start with one; put the cell in quotes and double each quote inside it\n", "domain=d.com name=D\n")
 	f("tags and custom", engine.CSV, "name,tags,custom.tier\nA,\"x; y,x\",gold\n", options(func(o *engine.Options) { o.Tags = []string{"z", "x"} }),
 		"1/1: 1 0 0 0", "", "name=A #x #y #z tier:0=gold\n")
 	f("json kinds", engine.Rows, `{"name":"A","domain":"a.com","size":500,"tags":["x",1,true],"custom":{"n":1.5,"b":false,"t":"v","z":null},"phone":null}`+"\n"+
 		`{"name":["x"],"domain":"b.com"}`+"\n"+`7`+"\n", options(),
-		"3/3: 1 0 0 2", "2 0 name invalid_type: name takes text, not a JSON array or object\n3 0  invalid_type: a row must be a JSON object, not a number\n",
+		"3/3: 1 0 0 2", "2 0 name invalid_type: name takes text, not a JSON array or object\n3 0  invalid_type: expected an object, found a number\n",
 		"domain=a.com name=A size=500 #x #1 #true n:3=1.5 b:4=false t:0=v\n")
 	f("json null clears, blank keeps", engine.Rows, `{"name":"A","domain":"a.com","city":"X","phone":"1"}`+"\n"+`{"domain":"a.com","city":null,"phone":" ","name":null}`+"\n", options(update),
 		"2/2: 1 1 0 0", "", "domain=a.com name=A phone=1\n")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Batches are as large as a plugin call should be, and small enough that a call
@@ -26,6 +27,7 @@ type pipeline struct {
 	free    chan *work
 	err     error // why ordered was closed; nil at the end of the upload
 	stages  *stages
+	head    *work // taken from ordered, perhaps not yet prepared; the reader's own
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -91,6 +93,29 @@ func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Co
 		}
 		p.ordered <- w
 	}
+}
+
+// next returns the next batch in file order once it is prepared; nil when late
+// comes first (more), or when there is none (not more: see err).
+func (p *pipeline) next(late <-chan time.Time) (w *work, more bool) {
+	if p.head == nil {
+		select {
+		case w, ok := <-p.ordered:
+			if !ok {
+				return nil, false
+			}
+			p.head = w
+		case <-late:
+			return nil, true
+		}
+	}
+	select {
+	case <-p.head.ready:
+	case <-late:
+		return nil, true
+	}
+	w, p.head = p.head, nil
+	return w, true
 }
 
 // recycle hands back the batches of spans of which nothing is left to do.

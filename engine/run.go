@@ -198,21 +198,19 @@ func gather(p *pipeline, spans *[]span) (ended bool, err error) {
 		late = time.After(gatherTime)
 	}
 	for len(*spans) < gatherBatches {
-		select {
-		case w, ok := <-p.ordered:
-			if !ok {
-				return true, p.err
+		w, ok := p.next(late)
+		if w == nil {
+			if ok {
+				return false, nil
 			}
-			<-w.ready
-			if w.err != nil {
-				return true, w.err
-			}
-			*spans = append(*spans, whole(w))
-			if late == nil {
-				late = time.After(gatherTime)
-			}
-		case <-late:
-			return false, nil
+			return true, p.err
+		}
+		if w.err != nil {
+			return true, w.err
+		}
+		*spans = append(*spans, whole(w))
+		if late == nil {
+			late = time.After(gatherTime)
 		}
 	}
 	return false, nil

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"sort"
 	"sync"
@@ -56,17 +57,6 @@ func (s *Store) fail() error {
 // Writes tells how many calls have written so far.
 func (s *Store) Writes() int64 { return s.writes.Load() }
 
-func (t *table) clone() *table {
-	c := &table{next: t.next, byID: map[company.ID]company.Record{}, byDomain: map[string]company.ID{}, order: slices.Clone(t.order)}
-	for k, v := range t.byID {
-		c.byID[k] = v
-	}
-	for k, v := range t.byDomain {
-		c.byDomain[k] = v
-	}
-	return c
-}
-
 func (s *Store) table(tenant string) *table {
 	if s.tables[tenant] == nil {
 		s.tables[tenant] = &table{byID: map[company.ID]company.Record{}, byDomain: map[string]company.ID{}}
@@ -78,14 +68,15 @@ func (s *Store) table(tenant string) *table {
 func (s *Store) Update(_ context.Context, tenant string, fn func(engine.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tx := &tx{t: s.table(tenant).clone(), max: s.MaxOps}
-	if err := fn(tx); err != nil {
+	tx := &tx{t: s.table(tenant), max: s.MaxOps}
+	err := fn(tx)
+	if err == nil {
+		err = s.fail()
+	}
+	if err != nil {
+		tx.rollback()
 		return err
 	}
-	if err := s.fail(); err != nil {
-		return err
-	}
-	s.tables[tenant] = tx.t
 	s.put(tx.changes)
 	return nil
 }
@@ -106,7 +97,8 @@ func (s *Store) Tenants(context.Context) ([]string, error) {
 func (s *Store) DryRun(_ context.Context, tenant string) (engine.Trial, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &trial{tx{t: s.table(tenant).clone()}}, nil
+	t := s.table(tenant)
+	return &trial{tx{t: &table{next: t.next, byID: maps.Clone(t.byID), byDomain: maps.Clone(t.byDomain)}}}, nil
 }
 
 // Record implements engine.Records.
@@ -179,9 +171,17 @@ type tx struct {
 	t       *table
 	m       company.Merger
 	changes []engine.Change
+	undo    []func()
 	bytes   int
 	max     int
 	done    int
+}
+
+// rollback undoes what the tx did, the last first.
+func (tx *tx) rollback() {
+	for _, f := range slices.Backward(tx.undo) {
+		f()
+	}
 }
 
 // Apply implements engine.Tx for upserts, the ops of an import.
@@ -223,9 +223,16 @@ func (tx *tx) upsert(op company.Op) (company.Result, error) {
 		return company.Result{}, err
 	}
 	if there {
+		tx.undo = append(tx.undo, func() { tx.t.byID[id] = old })
 		tx.t.byID[id] = rec
 		return company.Result{Outcome: company.Updated, ID: id}, nil
 	}
+	tx.undo = append(tx.undo, func() {
+		tx.t.next--
+		tx.t.order = tx.t.order[:len(tx.t.order)-1]
+		delete(tx.t.byID, id)
+		delete(tx.t.byDomain, string(domain))
+	})
 	tx.t.next++
 	binary.BigEndian.PutUint64(id[8:], tx.t.next)
 	tx.t.byID[id] = rec

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sluice/host"
+)
+
+// serveCmd mirrors host.Config; the defaults are host's own.
+type serveCmd struct {
+	Addr           string        `help:"Where the API listens. Only 127.0.0.1 unless you ask for more, as 0.0.0.0:8080." default:"127.0.0.1:8080"`
+	AdminAddr      string        `help:"Where metrics and pprof listen; empty: nowhere." default:"127.0.0.1:8081"`
+	Data           string        `help:"Folder of everything that lasts." default:"./data" type:"path"`
+	MaxStreamBytes int64         `help:"Largest raw upload, decompressed." default:"${max_stream_bytes}"`
+	MaxReportBytes int64         `help:"Most bytes kept of a job's failed rows and results." default:"${max_report_bytes}"`
+	MaxConnections int           `help:"Open connections; more are answered 503." default:"${max_connections}"`
+	RateLimit      int           `help:"Requests in 60 s of a key that has no limit of its own." default:"${rate_limit}"`
+	PluginMaxTraps int           `help:"Rows on which a plugin may trap before its job fails." default:"${plugin_max_traps}"`
+	ShutdownGrace  time.Duration `help:"For running requests and jobs when the server stops." default:"${shutdown_grace}"`
+	LogFormat      string        `help:"text or json." enum:"text,json" default:"text"`
+	LogLevel       slog.Level    `help:"debug, info, warn or error." default:"info"`
+}
+
+// serveDefaults are host's defaults, for the flags' tags.
+func serveDefaults() map[string]string {
+	d := host.DefaultConfig()
+	return map[string]string{
+		"max_stream_bytes": fmt.Sprint(d.MaxStreamBytes),
+		"max_report_bytes": fmt.Sprint(d.MaxReportBytes),
+		"max_connections":  fmt.Sprint(d.MaxConnections),
+		"rate_limit":       fmt.Sprint(d.RateLimit),
+		"plugin_max_traps": fmt.Sprint(d.PluginMaxTraps),
+		"shutdown_grace":   d.ShutdownGrace.String(),
+	}
+}
+
+func (c *serveCmd) config() host.Config {
+	cfg := host.DefaultConfig()
+	cfg.Addr, cfg.AdminAddr, cfg.Data = c.Addr, c.AdminAddr, c.Data
+	cfg.MaxStreamBytes, cfg.MaxReportBytes = c.MaxStreamBytes, c.MaxReportBytes
+	cfg.MaxConnections, cfg.RateLimit = c.MaxConnections, c.RateLimit
+	cfg.PluginMaxTraps, cfg.ShutdownGrace = c.PluginMaxTraps, c.ShutdownGrace
+	return cfg
+}
+
+// Run serves until the context ends, then stops within the grace.
+func (c *serveCmd) Run(p *process) error {
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	log := slog.New(slog.NewTextHandler(p.stderr, opts))
+	if c.LogFormat == "json" {
+		log = slog.New(slog.NewJSONHandler(p.stderr, opts))
+	}
+	server, err := host.Open(p.ctx, c.config(), log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "listening on http://%s\n", server.Addr())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Run() }()
+	select {
+	case err = <-failed:
+	case <-p.ctx.Done():
+		log.Info("stopping", "grace", c.ShutdownGrace)
+	}
+	// The grace bounds the stop; the context that ended must not.
+	if closed := server.Close(context.WithoutCancel(p.ctx)); err == nil {
+		err = closed
+	}
+	return err
+}
