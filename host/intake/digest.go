@@ -50,3 +50,19 @@ func (d *digester) sum() Digest {
 	}
 	return s
 }
+
+// Sum returns the digest of a body that is in memory.
+func Sum(body []byte) Digest {
+	d := digester{h: xxh3.New()}
+	d.write(body)
+	return d.sum()
+}
+
+// Combine returns one hash of several texts, each with its length.
+func Combine(texts ...string) [16]byte {
+	d := digester{h: xxh3.New()}
+	for _, t := range texts {
+		d.writeString(t)
+	}
+	return d.h.Sum128().Bytes()
+}

@@ -15,6 +15,9 @@ const (
 	multipartType = "multipart/form-data"
 )
 
+// MediaTypes lists the media types that ParseForm takes.
+func MediaTypes() []string { return []string{jsonType, csvType, ndjsonType, multipartType} }
+
 // The content codings of an import's body.
 const (
 	identity = "identity"

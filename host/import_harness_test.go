@@ -1,0 +1,107 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/engine"
+	"sluice/engine/enginetest"
+)
+
+// importServer is a server with a real engine on a store in memory.
+type importServer struct {
+	*testServer
+	store *enginetest.Store
+	spool *enginetest.Spool
+	key   string // of tenant acme: write:companies and read:imports
+}
+
+// startImports serves until the test ends.
+func startImports(tb testing.TB, change ...func(*Config)) *importServer {
+	tb.Helper()
+	return startImportsWith(tb, true, change...)
+}
+
+// startIdleImports serves with an engine whose jobs stay queued.
+func startIdleImports(tb testing.TB, change ...func(*Config)) *importServer {
+	tb.Helper()
+	return startImportsWith(tb, false, change...)
+}
+
+func startImportsWith(tb testing.TB, run bool, change ...func(*Config)) *importServer {
+	tb.Helper()
+	store, spool := enginetest.NewStore(), enginetest.NewSpool()
+	cfg := engine.DefaultConfig()
+	cfg.RunningJobs = 2
+	e := engine.New(cfg, store, spool, nil, slog.New(slog.NewTextHandler(testLog{tb}, nil)))
+	if run {
+		if err := e.Start(context.Background()); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	b := memoryBackend()
+	b.records, b.engine = store, e
+	b.close = func(ctx context.Context) error { return e.Close(ctx) }
+	s := &importServer{testServer: startServerOn(tb, b, change...), store: store, spool: spool}
+	s.key = s.testServer.key("acme", WriteCompanies, ReadImports)
+	return s
+}
+
+const importPath = "/v1/import/companies"
+
+// post imports a body; headers are "Name: value".
+func (s *importServer) post(body string, headers ...string) reply {
+	s.tb.Helper()
+	return s.do("POST", importPath, s.key, body, headers...)
+}
+
+// importData is the data of an answer.
+func (r reply) importData(tb testing.TB) engine.Data {
+	tb.Helper()
+	var v struct{ Data engine.Data }
+	if err := json.Unmarshal(r.body, &v); err != nil {
+		tb.Fatalf("%d %s: %v", r.StatusCode, r.body, err)
+	}
+	return v.Data
+}
+
+// fault is the error of an answer.
+func (r reply) fault(tb testing.TB) errorAnswer {
+	tb.Helper()
+	var v errorBody
+	if err := json.Unmarshal(r.body, &v); err != nil || v.Error.Code == "" {
+		tb.Fatalf("%d %s: %v", r.StatusCode, r.body, err)
+	}
+	return v.Error
+}
+
+// rows is a CSV of n companies.
+func rows(n int) string {
+	var b strings.Builder
+	b.WriteString("name,domain\n")
+	for i := range n {
+		fmt.Fprintf(&b, "Company %d,c%d.example\n", i, i)
+	}
+	return b.String()
+}
+
+// awaitJob polls until a job has ended.
+func (s *importServer) awaitJob(id string) engine.Data {
+	s.tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		r := s.do("GET", jobPath(id), s.key, "")
+		if r.StatusCode != 200 {
+			s.tb.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+		if d := r.importData(s.tb); d.Status.Ended() {
+			return d
+		}
+	}
+	s.tb.Fatalf("job %s has not ended", id)
+	return engine.Data{}
+}
