@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"sluice/engine/batch"
@@ -98,6 +99,8 @@ func (v *validator) text(f company.Field, column string, kind batch.Kind, val []
 }
 
 func (v *validator) domain(column string, val []byte) {
+	// Room is made here, since what AppendDomain grows in vain is lost.
+	v.scratch = slices.Grow(v.scratch, len(val))
 	at := len(v.scratch)
 	out, ok := company.AppendDomain(v.scratch, val)
 	if !ok {
