@@ -16,6 +16,7 @@ const (
 
 // The sections of one table, third part of its keys.
 const (
+	sectLease    = 'e'
 	sectManifest = 'm'
 	sectLog      = 'l'
 	sectPages    = 'p'
@@ -29,7 +30,7 @@ const (
 	sealSecret   = 'S'
 	sealTenant   = 'T'
 	sealManifest = 'M'
-	sealLog      = 'L'
+	sealLog      = 'C'
 	sealPages    = 'P'
 	sealBucket   = 'B'
 	sealVector   = 'V'
@@ -57,6 +58,8 @@ func (s space) section(sect byte, extra int) []byte {
 	k := make([]byte, 0, len(s.prefix)+1+extra)
 	return append(append(k, s.prefix...), sect)
 }
+
+func (s space) lease() []byte { return s.section(sectLease, 0) }
 
 func (s space) manifest() []byte { return s.section(sectManifest, 0) }
 
@@ -89,4 +92,12 @@ func cutRow(k []byte) (block uint64, tag, slot uint8, ok bool) {
 		return 0, 0, 0, false
 	}
 	return binary.BigEndian.Uint64(k), k[8], k[9], true
+}
+
+// cutNumber reads the number that begins what follows a section.
+func cutNumber(k []byte) (uint64, bool) {
+	if len(k) < 8 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(k), true
 }

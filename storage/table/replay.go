@@ -22,6 +22,7 @@ func (t *Table) replay(ctx context.Context, m manifest) error {
 		return err
 	}
 	r.finish()
+	t.set.deltaRows.Add(int64(r.v.active.size()))
 	t.view.Store(r.v)
 	return nil
 }
@@ -183,6 +184,9 @@ func (r *replay) finish() {
 	r.lose(r.v.next)
 	for i := range r.entries {
 		for _, fix := range r.entries[i].blocks {
+			if fix.block >= r.m.next>>blockBits && fix.phys > 0 {
+				continue // what is stored of it was counted; it may have grown since
+			}
 			e := r.edit.at(fix.block)
 			*e = newDirEntry(e.live(), fix.phys, fix.groups, fix.vector)
 		}

@@ -132,6 +132,7 @@ func (tx *Tx) publish() {
 	}
 	dir := edit.directory
 	v.dir = &dir
+	before := v.active.size()
 	if len(tx.rows) > 0 {
 		t.blocks.forget(tx.start >> blockBits)
 	}
@@ -148,6 +149,7 @@ func (tx *Tx) publish() {
 	v.active.dead.add(v.seq, tx.dead)
 	v.active.deadN += len(tx.dead)
 	v.active.logs++
+	t.set.deltaRows.Add(int64(v.active.size() - before))
 	t.view.Store(&v)
 }
 

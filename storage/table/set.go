@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"sluice/engine/tuple"
 	"sluice/storage"
@@ -23,7 +24,8 @@ type Set struct {
 	tables map[string]*opening
 	closed bool
 	idleTx []*Tx
-	dries  sync.WaitGroup
+
+	deltaRows atomic.Int64 // in the active deltas of all tables
 }
 
 // opening is a table that is open or being opened; done is closed when it is.

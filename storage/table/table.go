@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 
 	"sluice/engine/tuple"
@@ -21,6 +22,7 @@ type Table struct {
 	pins   pins
 	writer writer
 	keeper keeper
+	lease  *storage.Lease
 
 	// A dry run's table holds what the run changed over lower, in record
 	// numbers from base on.
@@ -37,13 +39,24 @@ func (s *Set) newTable(tenant string, space space) *Table {
 
 func (s *Set) openTable(ctx context.Context, tenant string) (*Table, error) {
 	t := s.newTable(tenant, tableSpace(tenant))
+	var err error
+	if t.lease, err = storage.TakeLease(ctx, s.kv, t.src.space.lease(), s.owner()); err != nil {
+		return nil, fmt.Errorf("open table of tenant %q: %w", tenant, err)
+	}
 	if err := t.open(ctx); err != nil {
 		return nil, fmt.Errorf("open table of tenant %q: %w", tenant, err)
 	}
 	return t, nil
 }
 
-func (t *Table) guards() []storage.Guard { return nil }
+// owner names this process in its leases.
+func (s *Set) owner() string {
+	host, _ := os.Hostname() // for the operator's eyes only
+	return fmt.Sprintf("%s:%d", host, os.Getpid())
+}
+
+// guards prove with each commit that nobody else took the table meanwhile.
+func (t *Table) guards() []storage.Guard { return []storage.Guard{t.lease.Guard()} }
 
 // close waits for the writer.
 func (t *Table) close(ctx context.Context) error {

@@ -78,7 +78,7 @@ func (t *Table) ask(r *request) error {
 	case err := <-r.done:
 		return err
 	case <-r.ctx.Done():
-		if r.state.CompareAndSwap(waiting, left) {
+		if r.state.CompareAndSwap(waiting, left) || r.fn == nil {
 			return r.ctx.Err()
 		}
 		return <-r.done
@@ -153,13 +153,13 @@ func (t *Table) write() {
 			next = t.writer.take()
 		}
 		if next != nil && next.fn == nil {
-			t.keeper.rounds = append(t.keeper.rounds, next)
+			t.keeper.waiting = append(t.keeper.waiting, next)
 			next = t.writer.take()
 		}
 		if next != nil && next.fn != nil {
 			next = t.commit(tx, next)
 		}
-		more := t.keep(tx)
+		more := t.keep()
 		if next == nil && !more && t.writer.rest() {
 			return
 		}
@@ -171,6 +171,10 @@ func (t *Table) write() {
 func (t *Table) commit(tx *Tx, first *request) (next *request) {
 	if err := t.writer.broken; err != nil {
 		first.done <- err
+		return nil
+	}
+	if err := t.settle(2); err != nil {
+		first.done <- fmt.Errorf("update table: %w", err)
 		return nil
 	}
 	tx.begin(context.WithoutCancel(first.ctx))
