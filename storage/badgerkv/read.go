@@ -42,13 +42,26 @@ func (kv *KV) Get(ctx context.Context, key []byte) ([]byte, uint64, error) {
 // another file and remove the first between our finding the place and reading it.
 const readTries = 4
 
+// errMoved is a value that is not where its key points to: for a moment, or lost.
+var errMoved = fmt.Errorf("%w: not in the value log", storage.ErrDamaged)
+
+// copyValue copies an item's value over dst. Where Badger cannot read a value it
+// says so in its log and gives an empty one, which must not pass for the value.
+func copyValue(item *badger.Item, dst []byte) ([]byte, error) {
+	value, err := item.ValueCopy(dst)
+	if err == nil && len(value) == 0 && item.ValueSize() > 0 {
+		err = errMoved
+	}
+	return value, err
+}
+
 func (kv *KV) get(at uint64, key []byte) (value []byte, version uint64, err error) {
 	for range readTries {
 		txn := kv.db.NewTransactionAt(at, false)
 		var item *badger.Item
 		if item, err = txn.Get(key); err == nil {
 			version = item.Version()
-			value, err = item.ValueCopy(nil)
+			value, err = copyValue(item, nil)
 		}
 		txn.Discard()
 		if err == nil {
@@ -100,23 +113,40 @@ func (kv *KV) Scan(ctx context.Context, prefix, after []byte, fn func(key, value
 			from = next
 		}
 	}
+	for tries := 0; ; tries++ {
+		next, err := scanFrom(ctx, txn, prefix, from, fn)
+		if errors.Is(err, storage.ErrStop) {
+			return nil
+		}
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+		if !bytes.Equal(next, from) {
+			from, tries = next, 0
+		} else if tries == readTries {
+			return fmt.Errorf("scan value: %w", err)
+		}
+	}
+}
+
+// scanFrom is a scan from a stored key on, until fn ends it, or until a value
+// cannot be read, whose key it returns.
+func scanFrom(ctx context.Context, txn *badger.Txn, prefix, from []byte, fn func(key, value []byte) error) (next []byte, err error) {
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 	defer it.Close()
 	var key, value []byte
 	for it.Seek(from); it.ValidForPrefix(prefix); it.Next() {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 		item := it.Item()
 		key = item.KeyCopy(key)
-		if value, err = item.ValueCopy(value); err != nil {
-			return fmt.Errorf("scan value: %w", err)
+		if value, err = copyValue(item, value); err != nil {
+			return key, err
 		}
-		if err := fn(key[1:], value); errors.Is(err, storage.ErrStop) {
-			return nil
-		} else if err != nil {
-			return err
+		if err := fn(key[1:], value); err != nil {
+			return nil, err
 		}
 	}
-	return ctx.Err()
+	return nil, ctx.Err()
 }

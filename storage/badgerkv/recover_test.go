@@ -1,0 +1,264 @@
+package badgerkv_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/storage"
+	"sluice/storage/badgerkv"
+)
+
+// crash leaves in a new folder what a killed process would have left of dir.
+func crash(t *testing.T, dir string) string {
+	t.Helper()
+	copied := filepath.Join(t.TempDir(), "crashed")
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+// newest returns the last file of dir with a suffix.
+func newest(t *testing.T, dir, suffix string) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no %s file: %v", suffix, err)
+	}
+	slices.Sort(names)
+	return names[len(names)-1]
+}
+
+// lastByte returns the offset of the last byte that is not zero: the logs are
+// sparse files, longer than what was written.
+func lastByte(t *testing.T, path string) int64 {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(data) - 1; i >= 0; i-- {
+		if data[i] != 0 {
+			return int64(i)
+		}
+	}
+	return 0
+}
+
+func damage(t *testing.T, path string, off int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 1)
+	if _, err := f.ReadAt(b, off); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{b[0] ^ 0xff}, off); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// has returns which of the pairs 0 to n-1 are there; none may be by half, unless
+// its big value is gone, which reads as an error.
+func has(t *testing.T, dir string, n int) (whole, lost int) {
+	t.Helper()
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kv.Close()
+	for i := range n {
+		_, _, small := kv.Get(context.Background(), key("small", i))
+		value, _, big := kv.Get(context.Background(), key("big", i))
+		switch {
+		case small == nil && big == nil:
+			if _, _, err := storage.Open(key("big", i), value, 1); err != nil {
+				t.Fatalf("pair %d: %v", i, err)
+			}
+			if whole++; whole != i+1 {
+				t.Fatalf("pair %d is there, one before is not", i)
+			}
+		case errors.Is(small, storage.ErrNotFound) && errors.Is(big, storage.ErrNotFound):
+		case small == nil && errors.Is(big, storage.ErrDamaged):
+			err := kv.Scan(context.Background(), key("big", i), nil, func(_, _ []byte) error { return nil })
+			if !errors.Is(err, storage.ErrDamaged) {
+				t.Fatalf("scan of lost pair %d: %v", i, err)
+			}
+			lost++
+		default:
+			t.Fatalf("pair %d: %v, %v", i, small, big)
+		}
+	}
+	// Whatever was dropped, the store goes on.
+	if err := kv.Commit(context.Background(), pair(n), nil); err != nil {
+		t.Fatal(err)
+	}
+	return whole, lost
+}
+
+// What the two logs lose at their ends, by a crash, costs the commits that were
+// there and no others.
+func TestTornTail(t *testing.T) {
+	const pairs = 20
+	dir := t.TempDir()
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range pairs {
+		if err := kv.Commit(context.Background(), pair(i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := func(suffix string, cut func(t *testing.T, path string, last int64), wantWhole, wantLost int) {
+		t.Helper()
+		crashed := crash(t, dir)
+		path := newest(t, crashed, suffix)
+		cut(t, path, lastByte(t, path))
+		if whole, lost := has(t, crashed, pairs); whole != wantWhole || lost != wantLost {
+			t.Fatalf("%s: %d pairs whole and %d lost, want %d and %d", suffix, whole, lost, wantWhole, wantLost)
+		}
+	}
+	truncate := func(less int64) func(*testing.T, string, int64) {
+		return func(t *testing.T, path string, last int64) {
+			if err := os.Truncate(path, last+1-less); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f(".mem", func(*testing.T, string, int64) {}, pairs, 0)
+	f(".mem", truncate(0), pairs, 0)
+	f(".mem", truncate(1), pairs-1, 0)
+	f(".mem", func(t *testing.T, path string, last int64) { damage(t, path, last) }, pairs-1, 0)
+	// The value log is on disk before the memtable's log is written, so only a
+	// disk that lies can lose its end alone. It shows as an error, not as absence.
+	f(".vlog", truncate(1), pairs-1, 1)
+	if err := kv.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Damage in the middle of a memtable's log silently drops what comes after. This
+// pins down what the package's caveats say of Badger.
+func TestDamagedMiddleDropsTheRest(t *testing.T) {
+	dir := t.TempDir()
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		if err := kv.Commit(context.Background(), pair(i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crashed := crash(t, dir)
+	path := newest(t, crashed, ".mem")
+	damage(t, path, lastByte(t, path)/2)
+	if whole, lost := has(t, crashed, 20); whole < 5 || whole > 15 || lost != 0 {
+		t.Fatalf("%d pairs whole, %d lost", whole, lost)
+	}
+	if err := kv.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	var version uint64
+	for i := range 5 {
+		kv, err := open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := kv.Commit(context.Background(), pair(i), nil); err != nil {
+			t.Fatal(err)
+		}
+		_, now, err := kv.Get(context.Background(), key("small", i))
+		if err != nil || now <= version {
+			t.Fatalf("version %d after %d, %v", now, version, err)
+		}
+		version = now
+		if err := kv.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if whole, lost := has(t, dir, 5); whole != 5 || lost != 0 {
+		t.Fatalf("%d whole, %d lost", whole, lost)
+	}
+}
+
+func TestLocked(t *testing.T) {
+	dir := t.TempDir()
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = open(dir)
+	if want := "storage: the data folder is in use by another process: " + dir; !errors.Is(err, badgerkv.ErrInUse) || err.Error() != want {
+		t.Fatalf("%v, want %s", err, want)
+	}
+	if err := kv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if kv, err = open(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := kv.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	ctx := context.Background()
+	kv, err := open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kv.Commit(ctx, pair(1), nil); err != nil {
+		t.Fatal(err)
+	}
+	// Close waits for a scan, which can no longer commit.
+	closed := make(chan error, 1)
+	var once sync.Once
+	err = kv.Scan(ctx, nil, nil, func(_, _ []byte) error {
+		once.Do(func() { go func() { closed <- kv.Close() }() })
+		select {
+		case err := <-closed:
+			t.Errorf("closed during a scan: %v", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if err := kv.Commit(ctx, pair(2), nil); !errors.Is(err, badgerkv.ErrClosed) {
+			t.Errorf("commit: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	_, _, got := kv.Get(ctx, []byte("x"))
+	_, backedUp := kv.Backup(ctx, nil, 0)
+	for _, err := range []error{
+		got, backedUp, kv.Scan(ctx, nil, nil, nil), kv.Commit(ctx, pair(1), nil), kv.Compact(ctx), kv.Load(nil),
+	} {
+		if !errors.Is(err, badgerkv.ErrClosed) {
+			t.Errorf("after close: %v", err)
+		}
+	}
+	if err := kv.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
