@@ -193,7 +193,9 @@ func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, 
 		return tx.failed(err, res)
 	}
 	rec := tx.start + uint64(len(tx.rows))
-	tx.arena = arena
+	if tx.arena, err = tx.strip(arena, at); err != nil {
+		return false, err
+	}
 	if fit, err := tx.append(groupRow{birth: rec, created: tx.now, updated: tx.now}); !fit || err != nil {
 		return false, err
 	}
@@ -250,23 +252,26 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 	was, is := record.Domain(), merged.Domain()
 	moved := !bytes.Equal(was, is)
 	var wasHash hash
-	if moved && len(was) > 0 {
+	isHash, keyed := p.h, len(is) > 0
+	lost := moved && len(was) > 0
+	if lost {
 		wasHash = tx.t.keys.domain(was)
 	}
-	tx.arena = arena
+	if keyed && !p.keyed {
+		isHash = tx.t.keys.domain(is)
+	}
+	if tx.arena, err = tx.strip(arena, at); err != nil {
+		return false, err
+	}
 	if fit, err := tx.append(groupRow{birth: old.birth, created: old.created, updated: tx.now}); !fit || err != nil {
 		return false, err
 	}
 	now := newPlace(tx.start+uint64(len(tx.rows))-1, old.birth)
-	if moved && len(was) > 0 {
+	if lost {
 		tx.setDomain(wasHash, gone)
 	}
-	if len(is) > 0 {
-		h := p.h
-		if !p.keyed {
-			h = tx.t.keys.domain(is)
-		}
-		tx.setDomain(h, now)
+	if keyed {
+		tx.setDomain(isHash, now)
 	}
 	tx.setID(old.birth, now)
 	tx.kill(rec)
@@ -317,6 +322,21 @@ func (tx *Tx) append(r groupRow) (fit bool, err error) {
 		return true, tx.seal()
 	}
 	return true, nil
+}
+
+// strip takes from the record that begins at at what a dry run has no use for:
+// no later outcome depends on any text but the domain.
+func (tx *Tx) strip(arena []byte, at int) ([]byte, error) {
+	if tx.t.lower == nil {
+		return arena, nil
+	}
+	tx.patch = append(tx.patch[:0], arena[at:]...)
+	if err := tx.view.Decode(company.Record(tx.patch)); err != nil {
+		return nil, fmt.Errorf("read record: %w", err)
+	}
+	domain := tx.view.Text[company.Domain]
+	tx.view.Text = [company.TextFields][]byte{company.Domain: domain}
+	return tx.view.Append(arena[:at]), nil
 }
 
 // keepName takes what would blank the name out of an import's patch.

@@ -50,9 +50,7 @@ type space struct{ prefix []byte }
 
 func tableSpace(tenant string) space { return space{tuple.New(tenant, kindTable)} }
 
-func scratchSpace(tenant string, n uint64) space {
-	return space{tuple.New(tenant, kindScratch).Uint64(n)}
-}
+func scratchSpace(n uint64) space { return space{tuple.New("", kindScratch).Uint64(n)} }
 
 func (s space) section(sect byte, extra int) []byte {
 	k := make([]byte, 0, len(s.prefix)+1+extra)
