@@ -10,12 +10,14 @@ import (
 	"sluice/engine"
 	"sluice/engine/company"
 	"sluice/engine/fault"
+	"sluice/host/intake"
+	"sluice/storage/table"
 )
 
 func (s *Server) companyRoutes() []route {
 	return []route{
 		{method: "POST", pattern: "/v1/companies", scope: WriteCompanies, handle: s.createCompany,
-			media: []string{jsonType}, maxBody: s.jsonLimit},
+			media: []string{jsonType}, conflict: s.refuseRunning, maxBody: s.jsonLimit},
 		{method: "GET", pattern: "/v1/companies", scope: ReadCompanies, handle: s.listCompanies},
 		{method: "GET", pattern: "/v1/companies/export", scope: ReadCompanies, handle: s.exportCompanies, stream: true},
 		{method: "GET", pattern: "/v1/companies/{id}", scope: ReadCompanies, handle: s.getCompany},
@@ -28,14 +30,31 @@ func (s *Server) companyRoutes() []route {
 const mergePatchType = "application/merge-patch+json"
 
 // extraRecords gives the records that must commit together with an answer.
-type extraRecords func(status int, body []byte) ([]engine.Change, error)
+type extraRecords func(answer) []engine.Change
 
+// createCompany creates a company, under an idempotency key once.
 func (s *Server) createCompany(r *Request) error {
+	a, err := s.idempotency.begin(r)
+	if err != nil {
+		return err
+	}
+	defer a.end()
 	body, err := r.ReadAll(s.cfg.MaxJSONBytes)
 	if err != nil {
 		return err
 	}
-	return s.addCompany(r, body, nil)
+	if a == nil {
+		return s.addCompany(r, body, nil)
+	}
+	request := r.fingerprint(intake.Sum(body))
+	if a.replays() {
+		if err := a.matches(request); err != nil {
+			return err
+		}
+		r.SetHeader(replayedHeader, "true")
+		return r.send(a.stored.answer)
+	}
+	return s.addCompany(r, body, func(ans answer) []engine.Change { return a.record(request, ans) })
 }
 
 // addCompany creates the company of a body, and with it what extra asks for.
@@ -44,38 +63,46 @@ func (s *Server) addCompany(r *Request, body []byte, extra extraRecords) error {
 	if err != nil {
 		return err
 	}
-	var answer []byte
-	var id company.ID
-	err = s.changeCompany(r, company.Op{Kind: company.Create, Patch: patch}, func(tx companyTx, result company.Result) error {
-		id = result.ID
-		c, err := tx.Get(r.Context(), id)
+	var ans answer
+	err = s.changeCompany(r, company.Op{Kind: company.Create, Patch: patch}, func(tx *table.Tx, result company.Result) error {
+		c, err := tx.Get(result.ID)
 		if err != nil {
 			return err
 		}
-		if answer, err = companyAnswer(&c); err != nil || extra == nil {
+		body, err := companyAnswer(&c)
+		if err != nil {
 			return err
 		}
-		changes, err := extra(fasthttp.StatusCreated, answer)
-		for _, change := range changes {
-			tx.Put(change)
+		ans = answer{status: fasthttp.StatusCreated, location: "/v1/companies/" + string(appendID(nil, c.ID)), body: body}
+		if extra != nil {
+			for _, change := range extra(ans) {
+				storeTx{tx}.Put(change)
+			}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	r.SetHeader("Location", "/v1/companies/"+string(appendID(nil, id)))
-	r.Answer(fasthttp.StatusCreated, jsonType, answer)
-	return nil
+	return r.send(ans)
+}
+
+// table returns the tenant's companies.
+func (s *Server) table(r *Request) (*table.Table, error) {
+	t, err := s.backend.tables.Table(r.Context(), r.Tenant())
+	if err != nil {
+		return nil, fmt.Errorf("open table: %w", err)
+	}
+	return t, nil
 }
 
 // changeCompany applies one op; then runs in the same commit if the op succeeds.
-func (s *Server) changeCompany(r *Request, op company.Op, then func(companyTx, company.Result) error) error {
-	table, err := s.backend.tables.Table(r.Context(), r.Tenant())
+func (s *Server) changeCompany(r *Request, op company.Op, then func(*table.Tx, company.Result) error) error {
+	companies, err := s.table(r)
 	if err != nil {
-		return fmt.Errorf("open table: %w", err)
+		return err
 	}
-	return table.Update(r.Context(), func(tx companyTx) error {
+	return companies.Update(r.Context(), func(tx *table.Tx) error {
 		results := make([]company.Result, 1)
 		n, err := tx.Apply([]company.Op{op}, results)
 		if err != nil {
@@ -139,11 +166,11 @@ func (s *Server) company(r *Request) (company.Company, error) {
 	if !ok {
 		return company.Company{}, errNoCompany
 	}
-	table, err := s.backend.tables.Table(r.Context(), r.Tenant())
+	companies, err := s.table(r)
 	if err != nil {
-		return company.Company{}, fmt.Errorf("open table: %w", err)
+		return company.Company{}, err
 	}
-	c, err := table.Get(r.Context(), id)
+	c, err := companies.Get(r.Context(), id)
 	if fault.CodeOf(err) == fault.NotFound {
 		return c, errNoCompany
 	}
@@ -185,8 +212,8 @@ func (s *Server) patchCompany(r *Request) error {
 		return errNoCompany
 	}
 	var answer []byte
-	err = s.changeCompany(r, company.Op{Kind: company.Modify, ID: id, Patch: patch}, func(tx companyTx, _ company.Result) error {
-		c, err := tx.Get(r.Context(), id)
+	err = s.changeCompany(r, company.Op{Kind: company.Modify, ID: id, Patch: patch}, func(tx *table.Tx, _ company.Result) error {
+		c, err := tx.Get(id)
 		if err == nil {
 			answer, err = companyAnswer(&c)
 		}
@@ -204,7 +231,7 @@ func (s *Server) deleteCompany(r *Request) error {
 	if !ok {
 		return errNoCompany
 	}
-	done := func(companyTx, company.Result) error { return nil }
+	done := func(*table.Tx, company.Result) error { return nil }
 	if err := s.changeCompany(r, company.Op{Kind: company.Delete, ID: id}, done); err != nil {
 		return err
 	}

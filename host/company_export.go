@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"sluice/engine/company"
-	"sluice/engine/fault"
+	"sluice/storage/table"
 )
 
 // exportCompanies streams all companies as they are now.
@@ -37,9 +37,9 @@ func (s *Server) exportCompanies(r *Request) error {
 	default:
 		return badQuery("format", "must be csv or ndjson")
 	}
-	table, err := s.backend.tables.Table(r.Context(), r.Tenant())
+	companies, err := s.table(r)
 	if err != nil {
-		return fmt.Errorf("open table: %w", err)
+		return err
 	}
 	r.SetHeader("Content-Disposition", `attachment; filename="companies.`+format+`"`)
 	ctx := r.Context()
@@ -48,13 +48,13 @@ func (s *Server) exportCompanies(r *Request) error {
 			return err
 		}
 		var line []byte
-		return table.Scan(ctx, 0, 0, func(_ position, c *company.Company) (bool, error) {
+		return companies.Scan(ctx, table.Cursor{}, 0, func(c company.Company, _ table.Cursor) error {
 			var err error
-			if line, err = add(line[:0], c); err != nil {
-				return false, fault.Wrap(fault.Internal, err, "company %x is damaged", c.ID)
+			if line, err = add(line[:0], &c); err != nil {
+				return fmt.Errorf("write company %x: %w", c.ID, err)
 			}
 			_, err = out.Write(line)
-			return err == nil, err
+			return err
 		})
 	})
 	return nil

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"sluice/engine/company"
+	"sluice/storage/table"
 )
 
 // Paging of lists.
@@ -18,7 +19,7 @@ const (
 type companyQuery struct {
 	page    uint64
 	perPage uint64
-	after   position
+	after   table.Cursor
 	cursor  bool // after was given: page is not
 
 	domain   []byte // normalised; nil: any
@@ -50,10 +51,11 @@ func parseCompanyQuery(r *Request) (*companyQuery, error) {
 	number("page", maxPage, &q.page)
 	number("per_page", maxPerPage, &q.perPage)
 	if text, given := params["cursor"]; given {
+		q.cursor = true
 		if _, both := params["page"]; both {
 			errs.add("page", unknownField, "can't be given together with cursor")
 		}
-		if q.after, q.cursor = parseCursor(text); !q.cursor {
+		if q.after, err = table.ParseCursor(text); err != nil {
 			errs.add("cursor", unknownField, "is not one that an answer gave")
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"sluice/engine/company"
 	"sluice/engine/fault"
+	"sluice/storage"
+	"sluice/storage/table"
 )
 
 // maxFilterScan is how many companies a filtered list looks at. What lies beyond
@@ -22,8 +24,8 @@ type companyPage struct {
 	skip   uint64 // matches before the page
 	data   []byte // the array, without its brackets
 	n      uint64
-	last   position // of the last company on the page
-	more   bool     // there is, or may be, another page
+	last   table.Cursor // of the last company on the page
+	more   bool         // there is, or may be, another page
 	total  *uint64
 }
 
@@ -32,9 +34,9 @@ func (s *Server) listCompanies(r *Request) error {
 	if err != nil {
 		return err
 	}
-	table, err := s.backend.tables.Table(r.Context(), r.Tenant())
+	companies, err := s.table(r)
 	if err != nil {
-		return fmt.Errorf("open table: %w", err)
+		return err
 	}
 	p := &companyPage{q: q}
 	if !q.cursor {
@@ -44,11 +46,11 @@ func (s *Server) listCompanies(r *Request) error {
 	case q.noDomain:
 		p.total = new(uint64)
 	case q.domain != nil:
-		err = p.byDomain(r.Context(), table)
+		err = p.byDomain(r.Context(), companies)
 	case q.filters():
-		err = p.filtered(r.Context(), table)
+		err = p.filtered(r.Context(), companies)
 	default:
-		err = p.plain(r.Context(), table)
+		err = p.plain(r.Context(), companies)
 	}
 	if err != nil {
 		return fmt.Errorf("list companies: %w", err)
@@ -58,28 +60,26 @@ func (s *Server) listCompanies(r *Request) error {
 }
 
 // plain pages through all companies.
-func (p *companyPage) plain(ctx context.Context, table companyTable) error {
-	total, err := table.Count(ctx)
+func (p *companyPage) plain(ctx context.Context, companies *table.Table) error {
+	count, err := companies.Count(ctx)
 	if err != nil {
 		return err
 	}
+	total := uint64(count)
 	p.total = &total
-	return table.Scan(ctx, p.q.after, p.skip, func(at position, c *company.Company) (bool, error) {
+	return companies.Scan(ctx, p.q.after, p.skip, func(c company.Company, at table.Cursor) error {
 		if p.n == p.q.perPage {
 			p.more = true
-			return false, nil
+			return storage.ErrStop
 		}
-		if err := p.writer.view.Decode(c.Record); err != nil {
-			return false, err
-		}
-		return true, p.add(at, c)
+		return p.add(&c, at)
 	})
 }
 
 // byDomain answers from the index.
-func (p *companyPage) byDomain(ctx context.Context, table companyTable) error {
+func (p *companyPage) byDomain(ctx context.Context, companies *table.Table) error {
 	p.total = new(uint64)
-	c, err := table.ByDomain(ctx, p.q.domain)
+	c, err := companies.ByDomain(ctx, p.q.domain)
 	if fault.CodeOf(err) == fault.NotFound {
 		return nil
 	}
@@ -96,42 +96,46 @@ func (p *companyPage) byDomain(ctx context.Context, table companyTable) error {
 	if p.skip > 0 || p.q.cursor {
 		return nil
 	}
-	return p.add(0, &c)
+	return p.add(&c, table.Cursor{})
 }
 
 // filtered looks at the companies one by one, up to maxFilterScan of them.
-func (p *companyPage) filtered(ctx context.Context, table companyTable) error {
+func (p *companyPage) filtered(ctx context.Context, companies *table.Table) error {
 	var scanned, matched uint64
-	var seen position
+	var seen table.Cursor
 	whole := true
-	err := table.Scan(ctx, p.q.after, 0, func(at position, c *company.Company) (bool, error) {
+	err := companies.Scan(ctx, p.q.after, 0, func(c company.Company, at table.Cursor) error {
 		if scanned == maxFilterScan {
 			whole = false
-			return false, nil
+			return storage.ErrStop
 		}
 		scanned++
 		if err := p.writer.view.Decode(c.Record); err != nil {
-			return false, err
+			return err
 		}
-		if p.q.matches(&p.writer.view) {
-			matched++
-			switch {
-			case matched <= p.skip:
-			case p.n == p.q.perPage:
-				p.more = true
-				// A page that begins with a cursor never knows the total, so
-				// there is no need to go on.
-				return !p.q.cursor, nil
-			default:
-				if err := p.add(at, c); err != nil {
-					return false, err
-				}
+		if !p.q.matches(&p.writer.view) {
+			if !p.more {
+				seen = at
 			}
+			return nil
+		}
+		matched++
+		switch {
+		case matched <= p.skip:
+		case p.n < p.q.perPage:
+			if err := p.add(&c, at); err != nil {
+				return err
+			}
+		case p.q.cursor:
+			p.more = true
+			return storage.ErrStop // a page that begins with a cursor counts apart
+		default:
+			p.more = true
 		}
 		if !p.more {
 			seen = at
 		}
-		return true, nil
+		return nil
 	})
 	if err != nil {
 		return err
@@ -143,26 +147,26 @@ func (p *companyPage) filtered(ctx context.Context, table companyTable) error {
 		p.total = &matched
 	}
 	if p.q.cursor {
-		return p.countAll(ctx, table)
+		return p.countAll(ctx, companies)
 	}
 	return nil
 }
 
 // countAll counts the matches of the whole table, for a page that did not begin
 // at its start, where that is within the bound.
-func (p *companyPage) countAll(ctx context.Context, table companyTable) error {
-	count, err := table.Count(ctx)
+func (p *companyPage) countAll(ctx context.Context, companies *table.Table) error {
+	count, err := companies.Count(ctx)
 	if err != nil || count > maxFilterScan {
 		return err
 	}
 	var view company.View
 	total := uint64(0)
-	err = table.Scan(ctx, 0, 0, func(_ position, c *company.Company) (bool, error) {
+	err = companies.Scan(ctx, table.Cursor{}, 0, func(c company.Company, _ table.Cursor) error {
 		err := view.Decode(c.Record)
 		if err == nil && p.q.matches(&view) {
 			total++
 		}
-		return true, err
+		return err
 	})
 	if err == nil {
 		p.total = &total
@@ -171,7 +175,7 @@ func (p *companyPage) countAll(ctx context.Context, table companyTable) error {
 }
 
 // add puts a company on the page.
-func (p *companyPage) add(at position, c *company.Company) error {
+func (p *companyPage) add(c *company.Company, at table.Cursor) error {
 	if p.n > 0 {
 		p.data = append(p.data, ',')
 	}
@@ -204,7 +208,7 @@ func (p *companyPage) answer() []byte {
 	b = append(b, `,"next_cursor":`...)
 	if p.more {
 		b = append(b, '"')
-		b = append(b, p.last.cursor()...)
+		b = append(b, p.last.String()...)
 		b = append(b, '"')
 	} else {
 		b = append(b, "null"...)

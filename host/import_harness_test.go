@@ -44,10 +44,13 @@ func startImportsWith(tb testing.TB, run bool, change ...func(*Config)) *importS
 			tb.Fatal(err)
 		}
 	}
-	b := memoryBackend()
-	b.records, b.engine = store, e
-	b.close = func(ctx context.Context) error { return e.Close(ctx) }
-	s := &importServer{testServer: startServerOn(tb, b, change...), store: store, spool: spool}
+	open := func(tb testing.TB, cfg Config, log *slog.Logger) *backend {
+		b := memoryBackend(tb, cfg, log)
+		b.records, b.engine = store, e
+		b.closes = append(b.closes, e.Close)
+		return b
+	}
+	s := &importServer{testServer: startServerOn(tb, open, change...), store: store, spool: spool}
 	s.key = s.testServer.key("acme", WriteCompanies, ReadImports)
 	return s
 }

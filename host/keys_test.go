@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/storage/memkv"
 )
 
 // Rule 2.12: an admin key is written to DATA/admin.key, for its owner alone, on
@@ -149,13 +151,13 @@ func TestScopes(t *testing.T) {
 		tokens[s] = ts.key("acme", s)
 	}
 	for _, r := range ts.router.routes {
-		if r.scope == public {
-			continue
+		if r.scope == public || r.scope == anyKey || strings.HasPrefix(r.pattern, "/v1/import/jobs/") {
+			continue // whose keys depend on who made the job
 		}
 		path := strings.NewReplacer("{id}", "x", "{name}", "x", "{v}", "1").Replace(r.pattern)
 		for s, token := range tokens {
 			got := ts.do(r.method, path, token, "", "Content-Type: none/none").StatusCode == 403
-			if want := r.scope != anyKey && s != r.scope; got != want {
+			if want := s != r.scope; got != want {
 				t.Errorf("%s %s with %s: refused %v, want %v", r.method, r.pattern, s, got, want)
 			}
 		}
@@ -228,7 +230,7 @@ func TestLimiterWindows(t *testing.T) {
 func TestKeyringHammer(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.KeyCache = 4
-	k := newKeyring(memoryBackend().records, cfg)
+	k := newKeyring(records{memkv.New()}, cfg)
 	ctx := context.Background()
 	var wg sync.WaitGroup
 	for range 4 {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -18,7 +20,7 @@ import (
 type Server struct {
 	cfg     Config
 	log     *slog.Logger
-	backend backend
+	backend *backend
 
 	router     *router
 	publics    []string
@@ -26,19 +28,29 @@ type Server struct {
 	limiter    *limiter
 	admissions *admissions
 
-	ln   *listener
-	fast *fasthttp.Server
+	idempotency *idempotency
+	waits       *slots // answers that wait for a job
+	events      *slots // streams of a job's events
+	heartbeat   time.Duration
+
+	ln      *listener
+	fast    *fasthttp.Server
+	metrics *metrics
+	admin   *adminServer // nil: off
 
 	ctx      context.Context // of all requests; ends when the grace is over
 	cancel   context.CancelFunc
 	stopping chan struct{}
 	stopOnce sync.Once
 	streams  sync.WaitGroup // answers that are being streamed
+	upkeep   sync.WaitGroup // what runs beside the requests
 }
 
-func newServer(ctx context.Context, cfg Config, b backend, log *slog.Logger) (*Server, error) {
+func newServer(ctx context.Context, cfg Config, b *backend, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, backend: b,
 		keys: newKeyring(b.records, cfg), limiter: newLimiter(), admissions: newAdmissions(cfg),
+		idempotency: newIdempotency(b.records), waits: newSlots(waitsPerTenant, maxWaits),
+		events: newSlots(streamsPerTenant, maxStreams), heartbeat: defaultHeartbeat,
 		stopping: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	routes := s.routes()
@@ -52,12 +64,10 @@ func newServer(ctx context.Context, cfg Config, b backend, log *slog.Logger) (*S
 		s.cancel()
 		return nil, fmt.Errorf("make first key: %w", err)
 	}
-	ln, err := net.Listen("tcp", cfg.Addr)
-	if err != nil {
+	if err := s.listen(); err != nil {
 		s.cancel()
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, err
 	}
-	s.ln = newListener(ln, cfg, s.refuseConn)
 	s.fast = &fasthttp.Server{
 		Handler:        s.handle,
 		ErrorHandler:   s.handleError,
@@ -76,30 +86,62 @@ func newServer(ctx context.Context, cfg Config, b backend, log *slog.Logger) (*S
 		CloseOnShutdown:              true,
 		Logger:                       fastLog{log},
 	}
+	s.upkeep.Go(func() { s.sweepAnswers(s.ctx) })
+	if s.admin != nil {
+		s.upkeep.Go(s.serveAdmin)
+	}
 	return s, nil
+}
+
+// listen takes the addresses.
+func (s *Server) listen() error {
+	ln, err := net.Listen("tcp", s.cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.ln = newListener(ln, s.cfg, s.refuseConn)
+	s.metrics = newMetrics(s)
+	if s.cfg.AdminAddr == "" {
+		return nil
+	}
+	if s.admin, err = openAdmin(s.cfg.AdminAddr, s.metrics, s.log); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	return nil
 }
 
 // Addr returns the address that the API listens on.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
 
+// AdminAddr returns the address that metrics are on; empty where they are off.
+func (s *Server) AdminAddr() string {
+	if s.admin == nil {
+		return ""
+	}
+	return s.admin.ln.Addr().String()
+}
+
 // Run serves until Close.
 func (s *Server) Run() error {
-	s.log.Info("serving", "addr", s.Addr())
+	s.log.Info("serving", "addr", s.Addr(), "admin_addr", s.AdminAddr())
 	if err := s.fast.Serve(s.ln); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
 }
 
-// Close stops the server: no new requests, Config.ShutdownGrace or ctx for those
-// that run, then the end of all that is left. It returns when nothing of the
-// server runs any more.
+// Close stops the server: no new requests, then most of Config.ShutdownGrace, or
+// until ctx ends, for those that run, the end of all that is left, and the rest
+// of the grace for jobs to reach their next commit. It returns when nothing of
+// the server runs any more.
 func (s *Server) Close(ctx context.Context) error {
 	s.stopOnce.Do(func() { close(s.stopping) })
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.ShutdownGrace)
-	defer cancel()
+	whole, stop := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownGrace)
+	defer stop()
+	requests, stopRequests := context.WithTimeout(ctx, s.cfg.ShutdownGrace*3/4)
+	defer stopRequests()
 	// Shutdown does not know a listener that Run was never called for.
-	err := errors.Join(s.fast.ShutdownWithContext(ctx), ignoreClosed(s.ln.Close()))
+	err := errors.Join(s.fast.ShutdownWithContext(requests), ignoreClosed(s.ln.Close()))
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		s.log.Warn("requests were cut off at the end of the grace", "connections", s.ln.open())
 		err = nil
@@ -107,7 +149,11 @@ func (s *Server) Close(ctx context.Context) error {
 	s.cancel()
 	s.ln.abort()
 	s.streams.Wait()
-	return errors.Join(err, s.backend.close(ctx))
+	if s.admin != nil {
+		err = errors.Join(err, s.admin.close(requests))
+	}
+	s.upkeep.Wait()
+	return errors.Join(err, s.backend.close(whole))
 }
 
 func ignoreClosed(err error) error {
@@ -150,6 +196,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		ctx.SetConnectionClose()
 		linger(ctx.Conn())
 	}
+	s.metrics.observe(r, ctx.Response.StatusCode())
 }
 
 // guard turns a panic into an internal error: one request's bug ends that
@@ -203,8 +250,8 @@ func errCutOff(err error) error {
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return fault.Wrap(fault.Validation, err, "the body did not arrive in time")
 	}
-	var broken fasthttp.ErrBrokenChunk
-	if errors.As(err, &broken) {
+	var network net.Error
+	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, &network) {
 		return fault.Wrap(fault.Validation, err, "the body is not valid chunked coding")
 	}
 	return fault.Wrap(fault.Validation, err, "the body was cut off")

@@ -37,11 +37,11 @@ type testServer struct {
 // startServer serves until the test ends.
 func startServer(tb testing.TB, change ...func(*Config)) *testServer {
 	tb.Helper()
-	return startServerOn(tb, memoryBackend(), change...)
+	return startServerOn(tb, memoryBackend, change...)
 }
 
-// startServerOn does the same on a given backend.
-func startServerOn(tb testing.TB, b backend, change ...func(*Config)) *testServer {
+// startServerOn does the same on a backend of the test's own.
+func startServerOn(tb testing.TB, open func(testing.TB, Config, *slog.Logger) *backend, change ...func(*Config)) *testServer {
 	tb.Helper()
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.AdminAddr, cfg.Data = "127.0.0.1:0", "", tb.TempDir()
@@ -49,11 +49,26 @@ func startServerOn(tb testing.TB, b backend, change ...func(*Config)) *testServe
 	for _, f := range change {
 		f(&cfg)
 	}
-	log := slog.New(slog.NewTextHandler(testLog{tb}, nil))
-	s, err := newServer(context.Background(), cfg, b, log)
+	log := testLogger(tb)
+	s, err := newServer(context.Background(), cfg, open(tb, cfg, log), log)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return runServer(tb, s)
+}
+
+// serve opens a server on its data folder and serves until the test ends.
+func serve(tb testing.TB, cfg Config) *testServer {
+	tb.Helper()
+	s, err := Open(context.Background(), cfg, testLogger(tb))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return runServer(tb, s)
+}
+
+func runServer(tb testing.TB, s *Server) *testServer {
+	tb.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run() }()
 	ts := &testServer{Server: s, tb: tb, http: &http.Client{Transport: &http.Transport{}}}
@@ -66,7 +81,7 @@ func startServerOn(tb testing.TB, b backend, change ...func(*Config)) *testServe
 			tb.Errorf("run: %v", err)
 		}
 	})
-	token, err := os.ReadFile(filepath.Join(cfg.Data, AdminKeyFile))
+	token, err := os.ReadFile(filepath.Join(s.cfg.Data, AdminKeyFile))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -74,10 +89,16 @@ func startServerOn(tb testing.TB, b backend, change ...func(*Config)) *testServe
 	return ts
 }
 
-func memoryBackend() backend {
-	r := records{memkv.New()}
-	return backend{records: r, tables: &fakeTables{records: r, tables: map[string]*fakeTable{}},
-		close: func(context.Context) error { return nil }}
+func testLogger(tb testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(testLog{tb}, nil)) }
+
+// memoryBackend is a backend without a disk, but for the spool.
+func memoryBackend(tb testing.TB, cfg Config, log *slog.Logger) *backend {
+	tb.Helper()
+	b, err := newBackend(context.Background(), cfg, memkv.New(), log)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
 }
 
 type testLog struct{ tb testing.TB }
