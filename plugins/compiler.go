@@ -33,8 +33,8 @@ type compiler struct {
 const (
 	childCPU    = 8 * time.Second
 	childMemory = 800 << 20
-	childTime   = 9500 * time.Millisecond // on the wall, for a machine that is too busy
-	maxReply    = 8 << 20                 // bytes of its report
+	childTime   = time.Minute // on the wall, for a child that is stuck or a machine that is far too busy
+	maxReply    = 8 << 20     // bytes of its report
 )
 
 func newCompiler(c Config) (*compiler, error) {
@@ -185,7 +185,7 @@ func (c *compiler) runChild(ctx context.Context, r childRequest, metered []byte)
 	if cmd.ProcessState == nil {
 		return nil, fmt.Errorf("start child that compiles: %w", err)
 	}
-	if used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); used > childCPU-500*time.Millisecond {
+	if used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); used > childCPU*3/4 { // it is killed a little early
 		return nil, fault.Wrap(fault.PluginInvalid, err,
 			"compiling the module takes more than %v; split its largest functions, and nest loops less", childCPU)
 	}

@@ -126,13 +126,16 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	var errs []error
 	if c.Dir == "" {
-		errs = append(errs, errors.New("Dir is empty; it must name a folder"))
+		errs = append(errs, fmt.Errorf("%s is empty; it must name a folder", "Dir"))
 	}
 	if len(c.Child) == 0 {
-		errs = append(errs, errors.New("Child is empty; it must name the command that compiles"))
+		errs = append(errs, fmt.Errorf("%s is empty; it must name the command that compiles", "Child"))
 	}
-	if c.Guests < 0 || c.MaxInstances < 0 || c.MaxModules < 0 || c.MaxCacheBytes < 0 {
-		errs = append(errs, errors.New("Guests, MaxInstances, MaxModules and MaxCacheBytes must not be negative"))
+	for field, n := range map[string]int64{"Guests": int64(c.Guests), "MaxInstances": int64(c.MaxInstances),
+		"MaxModules": int64(c.MaxModules), "MaxCacheBytes": c.MaxCacheBytes} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("%s is %d; it must not be negative", field, n))
+		}
 	}
 	return errors.Join(append(errs, c.Limits.Validate())...)
 }

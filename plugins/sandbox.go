@@ -36,6 +36,17 @@ func New(c Config) (*Sandbox, error) {
 	}, nil
 }
 
+// Check decides whether a module may be uploaded and tells what its trial found. A
+// refusal has the code plugin_invalid, and says what to change. One module at a
+// time is tried; others wait.
+func (b *Sandbox) Check(ctx context.Context, wasm []byte) (*Report, error) {
+	e, err := b.modules.compiler.compile(ctx, wasm)
+	if err != nil {
+		return nil, err
+	}
+	return e.Report, nil
+}
+
 // Source gives the bytes of a module as uploaded. It is only asked where the
 // compile cache has nothing.
 type Source func(ctx context.Context) ([]byte, error)

@@ -193,6 +193,9 @@ func (s *Session) Process(ctx context.Context, in, out *batch.Batch) ([]string, 
 		return nil, err
 	}
 	out.Reset(len(g.answer.columns))
+	if out.Source == nil {
+		out.Source = []uint32{} // nil would mean that row i came from row i
+	}
 	rows := make([]uint32, 0, len(in.Rows))
 	for i := range in.Rows {
 		if !in.Rows[i].Failed {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func frames(text string) []string {
 		if name == "refill" || strings.HasPrefix(name, "... maybe") {
 			continue
 		}
-		name = clip(name, 80)
+		name = clip(ownIndex(name), 80)
 		all = append(all, name)
 		if !strings.HasPrefix(name, "runtime.") && !strings.HasPrefix(name, "runtime_") && !strings.HasPrefix(name, "_rt0_") {
 			own = append(own, name)
@@ -115,6 +116,17 @@ func frames(text string) []string {
 	return all
 }
 
+// ownIndex corrects the name of a function that has none, "$7": the meter's import
+// moved all functions by one.
+func ownIndex(name string) string {
+	if digits, ok := strings.CutPrefix(name, "$"); ok {
+		if n, err := strconv.Atoi(digits); err == nil && n > 0 {
+			return "$" + strconv.Itoa(n-1)
+		}
+	}
+	return name
+}
+
 // clip shortens s to at most n bytes of valid UTF-8.
 func clip(s string, n int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -127,12 +139,22 @@ func clip(s string, n int) string {
 	return s[:n]
 }
 
-// called runs one exported function; results are in stack.
+// called runs one exported function; results are in stack. What the guest's
+// runtime said before a trap, Go's "panic: …" for one, is the reason that helps.
 func called(in *instance, fn api.Function, stack []uint64) error {
-	if err := fn.CallWithStack(&in.call, stack); err != nil {
-		return classify(err)
+	err := fn.CallWithStack(&in.call, stack)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = classify(err)
+	var trap *Trap
+	if errors.As(err, &trap) {
+		in.streams[1].flush(in.log)
+		if said := in.streams[1].said; said != "" {
+			trap.Reason = fmt.Sprintf("%s after %q", trap.Reason, said)
+		}
+	}
+	return err
 }
 
 // problem is what a person who wrote the plugin reads about err.

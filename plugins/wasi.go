@@ -70,13 +70,8 @@ func wasiFuncs() []wasiFunc {
 	}
 }
 
-// procExit is a trap whatever the code: a plugin is a library. What the guest's
-// runtime said before, Go's "panic: …" for one, is the reason that helps.
-func procExit(ctx context.Context, _ api.Module, stack []uint64) {
-	in := instanceOf(ctx)
-	if said := in.streams[1].said; said != "" {
-		panic(trapf("exited with code %d after %q", uint32(stack[0]), said))
-	}
+// procExit is a trap whatever the code: a plugin is a library.
+func procExit(_ context.Context, _ api.Module, stack []uint64) {
 	panic(trapf("exited with code %d", uint32(stack[0])))
 }
 
