@@ -64,7 +64,11 @@ func (e *emitter) callRefill() {
 func (e *emitter) chargeSegment(s segment) {
 	switch {
 	case s.kind == segLoop:
-		e.checkLoop()
+		if s.takes {
+			e.check()
+		} else {
+			e.checkLoop()
+		}
 		e.sub(int64(s.cost))
 	case s.cost == 0:
 	default:

@@ -43,6 +43,7 @@ func (w *walker) openBlock(op byte) {
 	case op == 0x03:
 		w.loops = true
 		w.current = w.open(segLoop)
+		w.segments[w.current].takes = f.params > 0
 		w.charge(1)
 	case op == 0x04:
 		w.next()

@@ -45,7 +45,8 @@ func newEngine(tb testing.TB, name string, cfg wazero.RuntimeConfig) engine {
 		tb.Fatal(err)
 	}
 	_, err = rt.NewHostModuleBuilder("sluice").NewFunctionBuilder().
-		WithFunc(func(level, ptr, size uint32) {}).Export("log").Instantiate(ctx)
+		WithGoModuleFunction(api.GoModuleFunc(hostLog), []api.ValueType{api.ValueTypeI32, api.ValueTypeI32, api.ValueTypeI32}, nil).
+		Export("log").Instantiate(ctx)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -55,25 +56,33 @@ func newEngine(tb testing.TB, name string, cfg wazero.RuntimeConfig) engine {
 
 // A tank is the host's side of the fuel of one instance.
 type tank struct {
-	granted int64
-	limit   int64
-	refills int
+	granted  int64
+	limit    int64
+	lowest   int64 // fuel seen by refill
+	logPrice int64 // of a call of sluice.log
 }
 
 type tankKey struct{}
 
 func refill(ctx context.Context, _ api.Module, stack []uint64) {
 	t := ctx.Value(tankKey{}).(*tank)
-	t.refills++
 	if int32(stack[1]) == ReasonStack {
 		panic(errStack)
 	}
 	left := Fuel(stack[0])
+	t.lowest = min(t.lowest, left)
 	if t.granted-left > t.limit {
 		panic(errFuel)
 	}
 	t.granted += slice - left
 	stack[0] = AddFuel(stack[0], slice-left)
+}
+
+// hostLog does nothing, at a price.
+func hostLog(ctx context.Context, mod api.Module, _ []uint64) {
+	if meter, ok := mod.ExportedGlobal(GlobalMeter).(api.MutableGlobal); ok {
+		meter.Set(AddFuel(meter.Get(), -ctx.Value(tankKey{}).(*tank).logPrice))
+	}
 }
 
 // A guest is an instance, metered or not.
@@ -111,12 +120,20 @@ func (e engine) tryStart(wasm []byte) (*guest, error) {
 	return g, nil
 }
 
+// limited ends the guest when it has spent more than limit.
+func (g *guest) limited(limit int64) *guest {
+	g.tank.limit = limit
+	return g
+}
+
 // call calls an export; traps come back as errors.
 func (g *guest) call(name string, args ...uint64) ([]uint64, error) {
 	return g.mod.ExportedFunction(name).Call(g.ctx, args...)
 }
 
+func (g *guest) meter() uint64 { return g.mod.ExportedGlobal(GlobalMeter).Get() }
+
 // spent is the fuel used so far; exact when no call has trapped.
 func (g *guest) spent() int64 {
-	return g.tank.granted - Fuel(g.mod.ExportedGlobal(GlobalMeter).Get())
+	return g.tank.granted - Fuel(g.meter())
 }

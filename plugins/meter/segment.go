@@ -8,6 +8,7 @@ type segment struct {
 	cost  int
 	reach int  // cost, and the bounds of unchecked functions that it calls
 	check bool // whether the fuel is compared with zero here
+	takes bool // of a loop: it has parameters
 }
 
 type segKind byte
