@@ -58,6 +58,9 @@ var bodies = []struct {
 		parts{Rows: new("{\"a\":\"x y\",\"b\":[1,-2.50e+3,0.1E-2]}\n[]\n{}\nnull\ntrue\nfalse\n\"s p\\n\"\n12\n0\n")}},
 	{`{"rows":[{"\"\\\/\b\f\n\r\t\u00E4\ud83d\uDE00":"\ud800"}],"tags":[ "a" , "b" ],"mapping":{ "a b" : { } }}`,
 		parts{Rows: new(`{"\"\\\/\b\f\n\r\t\u00E4\ud83d\uDE00":"\ud800"}` + "\n"), Options: []string{`tags=["a","b"]`, `mapping={"a b":{}}`}}},
+	// Arrays where objects were, and the other way round.
+	{`{"rows":[{"a":[{"x":1},[2,3],{"y":[4],"z":{}}],"b":{"c":[5,6]},"d":[7,8]}],"o":[{"a":1,"b":2},[1,2],{"c":3,"d":4}]}`,
+		parts{Rows: new(`{"a":[{"x":1},[2,3],{"y":[4],"z":{}}],"b":{"c":[5,6]},"d":[7,8]}` + "\n"), Options: []string{`o=[{"a":1,"b":2},[1,2],{"c":3,"d":4}]`}}},
 	{`{"csv":"a,b\r\n\"x\" \\ \/ \b\f\t\u0041\u00e4\u20AC\ud83d\ude00\n"}`,
 		parts{CSV: new("a,b\r\n\"x\" \\ / \b\f\tAä€😀\n")}},
 	{`{"csv":"\ud800|\udc00|\ud800\ud800\udc00|\ud800\n|\ud800"}`,

@@ -51,12 +51,14 @@ func TestDecoderRowTooLarge(t *testing.T) {
 		}
 	}
 	// Blanks count too: what comes after them is no row of its own.
-	var b batch.Batch
-	if err := open(strings.Repeat(" ", 3<<20)+"{}\n{}", Options{}).Next(&b, 10, 1<<20); err != nil {
-		t.Fatal(err)
-	}
-	if len(b.Rows) != 2 || !b.Rows[0].Failed || b.Faults[0].Code != fault.RowTooLarge || b.Rows[1].Failed {
-		t.Fatalf("%+v %+v", b.Rows, b.Faults)
+	for n := 1 << 20; n < 4<<20; n += 500_000 {
+		var b batch.Batch
+		if err := open(strings.Repeat(" ", n)+"{}\n{}", Options{}).Next(&b, 10, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Rows) != 2 || !b.Rows[0].Failed || b.Faults[0].Code != fault.RowTooLarge || b.Rows[1].Failed {
+			t.Fatalf("%d blanks: %+v %+v", n, b.Rows, b.Faults)
+		}
 	}
 }
 

@@ -99,6 +99,7 @@ func TestDecoderRows(t *testing.T) {
 		`1/1 {"a":"\ud800","b":"\ude00x","c":"\ud800\ud800\udc00","d":"\ud800\n","e":"\ud800é"}`+
 			" | a text \ufffd | b text \ufffdx | c text \ufffd\U00010000 | d text \ufffd\n | e text \ufffdé")
 	f("{\"a\":\"\xff\x80\"}", "1/1 {\"a\":\"\xff\x80\"} | a text \xff\x80")
+	f("{}\n"+byteOrderMark+"{}", `1/1 {}`, "2/2 "+byteOrderMark+`{} ! malformed: invalid JSON at offset 0: expected a value, found byte 0xef`)
 	// The last of equal keys wins, however they are written.
 	f(`{"a":1,"b":2,"\u0061":"x\n","a":null}`, `1/1 {"a":1,"b":2,"\u0061":"x\n","a":null} | a null  | b number 2`)
 	f(`{"":1}`, `1/1 {"":1} |  number 1`)
@@ -168,6 +169,18 @@ func TestDecoderFaults(t *testing.T) {
 	f(strings.Repeat("[", 65), `malformed: arrays and objects are nested deeper than 64 levels, at offset 64`)
 	f(`{"x":`+strings.Repeat("[", 64), `malformed: arrays and objects are nested deeper than 64 levels, at offset 68`)
 	f(`{"`+strings.Repeat("k", 1025)+`":1}`, `malformed: a key is longer than 1024 bytes, at offset 1`)
+}
+
+// What a row unescaped before it failed takes no room in the batch.
+func TestDecoderFailedRowLeavesItsTextAlone(t *testing.T) {
+	text := `{"a":"` + strings.Repeat(`\n`, 1000) + `",]`
+	var b batch.Batch
+	if err := open(text, Options{}).Next(&b, 1, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if !b.Rows[0].Failed || string(b.Arena) != text || b.Cols != 0 || len(b.Cells) != 0 {
+		t.Errorf("%d bytes for a line of %d, %d columns", len(b.Arena), len(text), b.Cols)
+	}
 }
 
 // mixed is an upload with some of everything, at every length of line.

@@ -81,15 +81,12 @@ func (s *stream) more() error {
 	return fmt.Errorf("read body: %w", io.ErrNoProgress)
 }
 
-// sync moves what is passed to out.
+// sync moves what is passed to out; whoever calls it sets mark anew.
 func (s *stream) sync() error {
 	if !s.capture {
-		s.mark = s.pos
 		return nil
 	}
-	p := s.buf[s.mark:s.pos]
-	s.mark = s.pos
-	return s.put(p)
+	return s.put(s.buf[s.mark:s.pos])
 }
 
 // put appends to out, and writes it when it is full.
