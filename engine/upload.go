@@ -20,7 +20,8 @@ type Upload struct {
 	size   int64
 	w      SpoolWriter // nil: in memory
 	r      SpoolReader
-	kept   bool // durable, and a job's
+	synced bool // the spool has it durably
+	kept   bool // it is a job's
 }
 
 // NewUpload begins an upload.
@@ -83,9 +84,13 @@ func (u *Upload) persist() error {
 			return err
 		}
 	}
+	if u.synced {
+		return nil
+	}
 	if err := u.w.Commit(); err != nil {
 		return fmt.Errorf("sync spool: %w", err)
 	}
+	u.synced = true
 	return nil
 }
 

@@ -85,6 +85,9 @@ func (w *spoolWriter) Write(p []byte) (int, error) {
 func (w *spoolWriter) Commit() error {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
+	if w.f.durable {
+		return os.ErrClosed
+	}
 	w.f.durable = true
 	return nil
 }
