@@ -16,15 +16,15 @@ import (
 // learns of dead values when a compaction drops their keys, and compacts what
 // memtables have been flushed; but with values in the log a memtable of 16 MB
 // holds the keys of some gigabytes. So the collector first fills the memtable up
-// to have it flushed.
+// to have it flushed, and compacts everything.
 const (
 	collectBytes = 256 << 20 // written since the last time, that make a busy store collect
 	idleBytes    = 16 << 20  // the same for a store at rest
 	busyRatio    = 0.5       // rewrite files of which this much is dead, of a busy store
 	idleRatio    = 0.2       // and of one at rest
 
-	settleTime = 30 * time.Second // for the compaction after a flush
-	settlePoll = 20 * time.Millisecond
+	flushTime = 30 * time.Second // after which a collection goes on without
+	flushPoll = 20 * time.Millisecond
 )
 
 // collector gives back the disk space of values that were replaced or deleted.
@@ -120,7 +120,7 @@ const (
 )
 
 // flush has the memtable written to a table, by filling the rest of it with
-// values that are deleted again, and waits for the compaction that follows.
+// values that are deleted again, and compacts.
 // Badger's own way, DropPrefix, would hold up all reads.
 func (kv *KV) flush(ctx context.Context) error {
 	ops := make([]storage.Op, fillKeys)
@@ -137,6 +137,7 @@ func (kv *KV) flush(ctx context.Context) error {
 		}
 		return err
 	}
+	newest := kv.newestTable()
 	for left := kv.cfg.MemTableSize; left > 0; left -= fillKeys * fillValue {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -151,17 +152,27 @@ func (kv *KV) flush(ctx context.Context) error {
 	if err := fill(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(settleTime); time.Now().Before(deadline); {
-		if kv.db.Levels()[0].NumTables == 0 {
-			return nil
+	for deadline := time.Now().Add(flushTime); kv.newestTable() == newest; {
+		if time.Now().After(deadline) {
+			return nil // what is not yet flushed is collected the next time
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(settlePoll):
+		case <-time.After(flushPoll):
 		}
 	}
-	return nil // what is not yet compacted is collected the next time
+	// All levels into one: a replaced value is dead only when its key's old and new
+	// versions meet. Keys and small values are about a hundredth of the store.
+	return kv.db.Flatten(1)
+}
+
+// newestTable tells by its number whether a table has been written.
+func (kv *KV) newestTable() (id uint64) {
+	for _, table := range kv.db.Tables() {
+		id = max(id, table.ID)
+	}
+	return id
 }
 
 func ownKey(key []byte) []byte { return append([]byte{ownPrefix}, key...) }

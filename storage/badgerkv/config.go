@@ -114,7 +114,7 @@ func (c Config) options(log badger.Logger) badger.Options {
 	o.MemTableSize = c.MemTableSize
 	o.NumMemtables = 2
 	o.NumCompactors = 2 // the least that Badger takes
-	o.NumLevelZeroTables = 1 // a flush is followed by a compaction, see collect
+	o.NumLevelZeroTables = 2
 	o.NumLevelZeroTablesStall = 8
 
 	o.Compression = options.None // row groups are compressed already

@@ -214,8 +214,8 @@ func TestCompactHammer(t *testing.T) {
 		})
 	}
 	var last map[string][]byte
-	for range 3 {
-		last = rewrite(t, kv, 3)
+	for range 2 {
+		last = rewrite(t, kv, 2)
 		if err := kv.Compact(ctx); err != nil {
 			t.Error(err)
 		}
