@@ -137,3 +137,9 @@ func (g *guest) meter() uint64 { return g.mod.ExportedGlobal(GlobalMeter).Get() 
 func (g *guest) spent() int64 {
 	return g.tank.granted - Fuel(g.meter())
 }
+
+// resetStack makes an instance usable after a trap, which only tests do.
+func (g *guest) resetStack() {
+	meter := g.mod.ExportedGlobal(GlobalMeter).(api.MutableGlobal)
+	meter.Set(AddFuel(uint64(lax().budget()), Fuel(meter.Get())))
+}

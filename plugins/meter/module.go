@@ -140,9 +140,8 @@ func (m *module) readSection(id byte, c *cursor) {
 
 // readCustom keeps the first name section for later; all else is dropped.
 func (m *module) readCustom(c *cursor) {
-	n := c.count("name bytes", len(c.buf), 1)
-	title := c.take(n)
-	if c.err == nil && string(title) == "name" && m.name == nil {
+	title := c.name(len(c.buf))
+	if c.err == nil && title == "name" && m.name == nil {
 		m.name = c.buf[c.pos:]
 	}
 }
