@@ -55,14 +55,14 @@ func text(t testing.TB, in []byte, forced string) (out, encoding string) {
 	read("one byte out", bytes.NewReader(in), iotest.OneByteReader)
 	read("half", iotest.HalfReader(bytes.NewReader(in)), iotest.HalfReader)
 	read("end with data", iotest.DataErrReader(bytes.NewReader(in)), same)
-	for i := range min(len(in), 200) {
+	for i := 0; i < len(in); i += max(1, len(in)/200) {
 		read("cut", &pieces{in[:i:i], in[i:]}, same)
 	}
 	return out, encoding
 }
 
 func TestSniff(t *testing.T) {
-	long := strings.Repeat("name,domain\n", 20_000)
+	long := strings.Repeat("name,domain\n", 500)
 	run := func(n int) string { return strings.Repeat("é", n) }
 	f := func(in, wantText, wantEncoding string) {
 		t.Helper()

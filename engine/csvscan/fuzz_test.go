@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,15 +12,20 @@ import (
 
 // seeds are texts around every rule, for fuzzing and for plain tests.
 func seeds() []string {
-	return []string{
+	var list []string
+	for n := blockBytes - 2; n <= blockBytes+1; n++ { // at the borders of masks
+		pad := strings.Repeat("a", n)
+		list = append(list, pad+"\"b\nc,d\n", "\""+pad+"\"b\nc,d\n", "\""+pad+"\"\"\",b\r\n", pad+",\"b\"\r\n", pad+"\r\nb")
+	}
+	return append(list,
 		"", "\n", "\r", "\r\n", "a", "a,b\nc,d\n", "a,b\r\nc,d\r\n", "a,b\rc,d\r", "\n\n\na,b\n\n\nc,d\n\n",
 		"a,\n", ",\n", ",,\n", "\"a\",\"b\"\n", "\"a\"\"b\",c\n", "\"\"\"\",\"\"\n", "\"a\nb\",c\nd,e\n", "\"a\r\nb\",c\r\nd,e",
 		"a\"b,c\nd,e\n", "\"a\"b,c\nd,e\n", "\"a,b\nc,d\n", "\"a,b\nc,\"d\nx,y\n", "a,b\n\"c,d\n\"\"e,f\ng,h\n\"\"\"i\",j\n",
 		"\"a\nb\nc\n\"x,y\nd,e\n", "a,b\n\"", "a,b\n\"\"", "a,\"b\"\"", "a,\"b\r", "a;b\tc|d\n", "'a','b''c'\n", "\x00,\x00\n",
 		"a,\xff\n", "\xe2\x80\xa8,b\n", "a , b\n \"a\",b\n", "\"a\" ,b\n",
-		"x,\"" + string(bytes.Repeat([]byte("ab\n"), 60)) + "\",y\nq,r\n",
-		string(bytes.Repeat([]byte("\"\n"), 70)), string(bytes.Repeat([]byte("\",\"\n"), 70)) + "\"",
-	}
+		"x,\""+strings.Repeat("ab\n", 60)+"\",y\nq,r\n",
+		strings.Repeat("\"\n", 70), strings.Repeat("\",\"\n", 70)+"\"",
+	)
 }
 
 func dialects() []Dialect {
