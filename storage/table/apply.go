@@ -161,7 +161,8 @@ func (tx *Tx) idAt(p place) (company.ID, error) {
 func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
 	if rec >= tx.start {
 		i := int(rec - tx.start)
-		return tx.rows[i], tx.arena[tx.end(i):tx.ends[i]:tx.ends[i]], nil
+		r := tx.rows[i]
+		return r, tx.rawOf(i)[r.off : r.off+r.size : r.off+r.size], nil
 	}
 	t, v := tx.t, tx.v
 	for rec < t.base {
@@ -179,7 +180,7 @@ func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
 	if !ok {
 		return groupRow{}, nil, fmt.Errorf("read row %d at key %x: %w", rec, t.src.space.block(rec>>blockBits), storage.ErrDamaged)
 	}
-	return g.rows[i], g.record(i), nil
+	return g.row(i), g.record(i), nil
 }
 
 func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, error) {
@@ -187,16 +188,16 @@ func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, 
 		res.Err = fault.New(fault.Required, "name is required to create a company").With("field", "name")
 		return true, nil
 	}
-	at := tx.end(len(tx.rows))
-	arena, err := tx.merger.Apply(tx.arena[:at], nil, patch)
+	at := len(tx.raw)
+	raw, err := tx.merger.Apply(tx.raw, nil, patch)
 	if err != nil {
 		return tx.failed(err, res)
 	}
 	rec := tx.start + uint64(len(tx.rows))
-	if tx.arena, err = tx.strip(arena, at); err != nil {
+	if tx.raw, err = tx.strip(raw, at); err != nil {
 		return false, err
 	}
-	if fit, err := tx.append(groupRow{birth: rec, created: tx.now, updated: tx.now}); !fit || err != nil {
+	if fit, err := tx.append(at, groupRow{birth: rec, created: tx.now, updated: tx.now}); !fit || err != nil {
 		return false, err
 	}
 	if p.keyed {
@@ -239,12 +240,12 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 		*res = conflict(id)
 		return true, nil
 	}
-	at := tx.end(len(tx.rows))
-	arena, err := tx.merger.Apply(tx.arena[:at], record, patch)
+	at := len(tx.raw)
+	raw, err := tx.merger.Apply(tx.raw, record, patch)
 	if err != nil {
 		return tx.failed(err, res)
 	}
-	merged := company.Record(arena[at:])
+	merged := company.Record(raw[at:])
 	if bytes.Equal(merged, record) {
 		res.Outcome = company.Updated
 		return true, nil
@@ -260,10 +261,10 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 	if keyed && !p.keyed {
 		isHash = tx.t.keys.domain(is)
 	}
-	if tx.arena, err = tx.strip(arena, at); err != nil {
+	if tx.raw, err = tx.strip(raw, at); err != nil {
 		return false, err
 	}
-	if fit, err := tx.append(groupRow{birth: old.birth, created: old.created, updated: tx.now}); !fit || err != nil {
+	if fit, err := tx.append(at, groupRow{birth: old.birth, created: old.created, updated: tx.now}); !fit || err != nil {
 		return false, err
 	}
 	now := newPlace(tx.start+uint64(len(tx.rows))-1, old.birth)
@@ -303,22 +304,20 @@ func (tx *Tx) kill(rec uint64) {
 	}
 }
 
-// append adds a row whose record was just appended to the arena.
-func (tx *Tx) append(r groupRow) (fit bool, err error) {
-	at := tx.end(len(tx.rows))
+// append adds a row whose record was just appended to raw at at.
+func (tx *Tx) append(at int, r groupRow) (fit bool, err error) {
 	rec := tx.start + uint64(len(tx.rows))
 	if rec > maxRecord {
 		return false, errors.New("append row: the table is out of record numbers")
 	}
-	r.size, r.job, r.slot = uint32(len(tx.arena)-at), tx.job, uint8(rec)
+	r.off, r.size, r.job, r.slot = uint32(at), uint32(len(tx.raw)-at), tx.job, uint8(rec)
 	if !tx.fits(rowCost(&r)) {
-		tx.arena = tx.arena[:at]
+		tx.raw = tx.raw[:at]
 		return false, nil
 	}
 	tx.rows = append(tx.rows, r)
-	tx.ends = append(tx.ends, len(tx.arena))
 	tx.openBytes += rowCost(&r)
-	if r.slot == blockRows-1 || len(tx.arena)-tx.end(tx.sealed) >= maxGroupRaw {
+	if r.slot == blockRows-1 || len(tx.raw) >= maxGroupRaw {
 		return true, tx.seal()
 	}
 	return true, nil
@@ -326,17 +325,17 @@ func (tx *Tx) append(r groupRow) (fit bool, err error) {
 
 // strip takes from the record that begins at at what a dry run has no use for:
 // no later outcome depends on any text but the domain.
-func (tx *Tx) strip(arena []byte, at int) ([]byte, error) {
+func (tx *Tx) strip(raw []byte, at int) ([]byte, error) {
 	if tx.t.lower == nil {
-		return arena, nil
+		return raw, nil
 	}
-	tx.patch = append(tx.patch[:0], arena[at:]...)
+	tx.patch = append(tx.patch[:0], raw[at:]...)
 	if err := tx.view.Decode(company.Record(tx.patch)); err != nil {
 		return nil, fmt.Errorf("read record: %w", err)
 	}
 	domain := tx.view.Text[company.Domain]
 	tx.view.Text = [company.TextFields][]byte{company.Domain: domain}
-	return tx.view.Append(arena[:at]), nil
+	return tx.view.Append(raw[:at]), nil
 }
 
 // keepName takes what would blank the name out of an import's patch.

@@ -37,10 +37,10 @@ func (b *block) rawBytes() int {
 }
 
 func (b *block) size() int64 {
-	const overhead, rowBytes = 256, 56
+	const overhead = 256
 	n := int64(overhead)
 	for _, g := range b.groups {
-		n += int64(len(g.raw) + rowBytes*len(g.rows) + overhead)
+		n += int64(cap(g.raw) + len(g.slots) + 4*cap(g.offs) + 8*cap(g.births) + 8*cap(g.dates) + overhead)
 	}
 	return n
 }
@@ -69,17 +69,15 @@ func (b *block) add(key, value []byte, tag, slot uint8) error {
 		g = new(group)
 		b.groups = append(b.groups, g)
 	}
-	if !g.decode(b.number, payload) || g.rows[0].slot < slot {
+	if !g.decode(b.number, payload) || g.first < slot {
 		return damaged("row group", key)
 	}
 	g.key = slot
-	if n := len(b.groups); n > 1 && b.groups[n-2].last() >= g.rows[0].slot {
+	if n := len(b.groups); n > 1 && b.groups[n-2].last() >= g.first {
 		return damaged("row group", key)
 	}
 	return nil
 }
-
-func (g *group) last() uint8 { return g.rows[len(g.rows)-1].slot }
 
 // reset makes b ready for another block and keeps its memory.
 func (b *block) reset(number uint64) {
@@ -191,7 +189,7 @@ func (t *Table) block(ctx context.Context, dir *directory, number uint64) (*bloc
 
 // company makes the caller's own copy of row i of g.
 func (t *Table) company(g *group, i int) company.Company {
-	r := &g.rows[i]
+	r := g.row(i)
 	return company.Company{
 		ID:      t.keys.id(r.birth),
 		Record:  append(company.Record(nil), g.record(i)...),

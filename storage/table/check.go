@@ -120,17 +120,17 @@ func (c *check) rows(ctx context.Context, b *block) {
 	var stored slotSet
 	for _, g := range b.groups {
 		c.rep.Groups++
-		phys += len(g.rows)
-		for i := range g.rows {
-			stored.add(g.rows[i].slot)
-			rec := b.number<<blockBits | uint64(g.rows[i].slot)
+		phys += g.n
+		for i := range g.n {
+			stored.add(g.slot(i))
+			rec := b.number<<blockBits | uint64(g.slot(i))
 			if rec >= c.v.next {
 				c.rep.add("key %x: row %d is after the last commit", key, rec)
 				continue
 			}
-			if !dead.has(g.rows[i].slot) {
+			if !dead.has(g.slot(i)) {
 				live++
-				c.row(ctx, key, rec, &g.rows[i], g.record(i))
+				c.row(ctx, key, rec, g.birth(i), g.record(i))
 			}
 		}
 	}
@@ -163,18 +163,18 @@ func (v *view) unfolded(block uint64, slot uint8) bool {
 }
 
 // row checks that a live row is found where it is.
-func (c *check) row(ctx context.Context, key []byte, rec uint64, r *groupRow, record company.Record) {
+func (c *check) row(ctx context.Context, key []byte, rec, birth uint64, record company.Record) {
 	var view company.View
 	if err := view.Decode(record); err != nil {
 		c.rep.add("key %x: row %d: %v", key, rec, err)
 		return
 	}
-	at, err := c.t.committed(ctx, c.v, r.birth)
+	at, err := c.t.committed(ctx, c.v, birth)
 	if err != nil || at != rec {
 		c.rep.add("key %x: row %d is not found by its id but row %d (%v)", key, rec, int64(at), err)
 	}
-	want := newPlace(rec, r.birth)
-	if r.birth != rec {
+	want := newPlace(rec, birth)
+	if birth != rec {
 		c.moved++
 	}
 	if d := record.Domain(); len(d) > 0 {

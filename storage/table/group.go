@@ -2,7 +2,7 @@ package table
 
 import (
 	"encoding/binary"
-	"sort"
+	"slices"
 
 	"github.com/klauspost/compress/s2"
 )
@@ -28,7 +28,7 @@ const maxRaw = 1 << 20
 type groupRow struct {
 	birth            uint64 // record number that its id carries
 	created, updated int64  // Unix milliseconds
-	size             uint32 // bytes of its record
+	size, off        uint32 // of its record; off is only known in a commit
 	job              string
 	slot             uint8
 }
@@ -121,117 +121,154 @@ func growBy(b []byte, n int) []byte {
 	return b[:len(b)+n]
 }
 
-// group is a decoded group. Its memory can be used again.
+// group is a decoded group. Columns that say the same of every row are not
+// spelled out. Its memory can be used again.
 type group struct {
-	block uint64
-	key   uint8 // slot in its key
-	rows  []groupRow
-	offs  []uint32 // of the records in raw, and their end
-	raw   []byte
+	block            uint64
+	key              uint8 // slot in its key
+	n                int
+	first            uint8
+	slots            []uint8 // empty: from first on without a gap
+	created, updated int64
+	births           []uint64 // empty: none has moved
+	dates            []int64  // created and updated of each; empty: as above
+	jobs             []jobRun
+	offs             []uint32 // of the records in raw, and their end
+	raw              []byte
+}
+
+// jobRun is a number of rows that one job wrote.
+type jobRun struct {
+	end int
+	job string
 }
 
 // decode reads a group's payload; every length is checked. The group keeps no
 // part of payload.
 func (g *group) decode(block uint64, payload []byte) bool {
-	g.block, g.rows, g.offs = block, g.rows[:0], g.offs[:0]
+	g.block, g.n = block, 0
+	g.slots, g.births, g.dates, g.jobs, g.offs = g.slots[:0], g.births[:0], g.dates[:0], g.jobs[:0], g.offs[:0]
 	if len(payload) < 3 || payload[0] > groupFlags || block > maxRecord>>blockBits {
 		return false
 	}
-	flags, n, r := payload[0], int(payload[1])+1, reader{rest: payload[3:], ok: true}
-	first := int(payload[2])
-	if flags&groupSparse == 0 && first+n > blockRows {
+	flags, r := payload[0], reader{rest: payload[3:], ok: true}
+	g.n, g.first = int(payload[1])+1, payload[2]
+	if flags&groupSparse == 0 && int(g.first)+g.n > blockRows || flags&groupSparse != 0 && !g.decodeSlots(&r) {
 		return false
 	}
-	for i := range n {
-		slot := first + i
-		if flags&groupSparse != 0 {
-			slot = int(r.byte())
-			if i > 0 && slot <= int(g.rows[i-1].slot) {
-				return false
-			}
-		}
-		g.rows = append(g.rows, groupRow{slot: uint8(slot), birth: block<<blockBits | uint64(uint8(slot))})
-	}
-	created, updated := r.varint(), r.varint()
+	g.created, g.updated = r.varint(), r.varint()
 	if !g.decodeJobs(&r) {
 		return false
 	}
 	total := uint64(0)
-	for i := range g.rows {
-		size := r.uvarint()
+	for range g.n {
 		g.offs = append(g.offs, uint32(total))
+		size := r.uvarint()
 		if total += size; size > maxRaw || total > 2*maxRaw {
 			return false
 		}
-		g.rows[i].size = uint32(size)
 	}
 	g.offs = append(g.offs, uint32(total))
 	if flags&groupMoved != 0 {
 		d := int64(0)
-		for i := range g.rows {
-			d += r.varint()
-			if d < 0 || uint64(d) > g.rows[i].birth {
+		for i := range g.n {
+			rec := block<<blockBits | uint64(g.slot(i))
+			if d += r.varint(); d < 0 || uint64(d) > rec {
 				return false
 			}
-			g.rows[i].birth -= uint64(d)
+			g.births = append(g.births, rec-uint64(d))
 		}
 	}
-	for i := range g.rows {
-		g.rows[i].created, g.rows[i].updated = created, updated
-		if flags&groupDates != 0 {
-			g.rows[i].created += r.varint()
-			g.rows[i].updated += r.varint()
+	if flags&groupDates != 0 {
+		for range g.n {
+			g.dates = append(g.dates, g.created+r.varint(), g.updated+r.varint())
 		}
 	}
-	if r.uvarint() != total || !r.ok {
-		return false
+	return r.uvarint() == total && r.ok && g.decodeRecords(flags, r.rest, int(total))
+}
+
+func (g *group) decodeSlots(r *reader) bool {
+	for i := range g.n {
+		slot := r.byte()
+		if i > 0 && slot <= g.slots[i-1] {
+			return false
+		}
+		g.slots = append(g.slots, slot)
 	}
+	return r.ok && g.slots[0] == g.first
+}
+
+func (g *group) decodeJobs(r *reader) bool {
+	at := 0
+	for runs := r.count(2); runs > 0; runs-- {
+		n, name := r.uvarint(), r.bytes()
+		if n == 0 || n > uint64(g.n-at) || !r.ok {
+			return false
+		}
+		at += int(n)
+		g.jobs = append(g.jobs, jobRun{at, string(name)})
+	}
+	return r.ok && (at == 0 || at == g.n)
+}
+
+func (g *group) decodeRecords(flags byte, packed []byte, total int) bool {
 	if flags&groupPlain != 0 {
-		g.raw = append(g.raw[:0], r.rest...)
-		return uint64(len(g.raw)) == total
+		g.raw = append(g.raw[:0], packed...)
+		return len(g.raw) == total
 	}
-	if size, err := s2.DecodedLen(r.rest); err != nil || uint64(size) != total {
+	if size, err := s2.DecodedLen(packed); err != nil || size != total {
 		return false
 	}
-	g.raw = growBy(g.raw[:0], int(total))
-	raw, err := s2.Decode(g.raw, r.rest)
-	if err != nil || uint64(len(raw)) != total {
+	if cap(g.raw) < total {
+		g.raw = make([]byte, total)
+	}
+	raw, err := s2.Decode(g.raw[:cap(g.raw)], packed)
+	if err != nil || len(raw) != total {
 		return false
 	}
 	g.raw = raw
 	return true
 }
 
-func (g *group) decodeJobs(r *reader) bool {
-	runs := r.uvarint()
-	if runs == 0 {
-		return r.ok
+func (g *group) slot(i int) uint8 {
+	if len(g.slots) > 0 {
+		return g.slots[i]
 	}
-	at := 0
-	for ; runs > 0 && r.ok; runs-- {
-		n, name := r.uvarint(), r.bytes()
-		if n == 0 || n > uint64(len(g.rows)-at) {
-			return false
-		}
-		job := string(name)
-		for range n {
-			g.rows[at].job = job
-			at++
+	return g.first + uint8(i)
+}
+
+func (g *group) last() uint8 { return g.slot(g.n - 1) }
+
+// birth is the record number that the id of row i carries.
+func (g *group) birth(i int) uint64 {
+	if len(g.births) > 0 {
+		return g.births[i]
+	}
+	return g.block<<blockBits | uint64(g.slot(i))
+}
+
+// row returns what is known of row i besides its record.
+func (g *group) row(i int) groupRow {
+	r := groupRow{birth: g.birth(i), created: g.created, updated: g.updated, slot: g.slot(i), size: g.offs[i+1] - g.offs[i]}
+	if len(g.dates) > 0 {
+		r.created, r.updated = g.dates[2*i], g.dates[2*i+1]
+	}
+	for _, run := range g.jobs {
+		if i < run.end {
+			r.job = run.job
+			break
 		}
 	}
-	return r.ok && at == len(g.rows)
+	return r
 }
 
 // find returns the row of a slot.
 func (g *group) find(slot uint8) (int, bool) {
-	if len(g.rows) == 0 || slot < g.rows[0].slot {
-		return 0, false
+	if len(g.slots) == 0 {
+		i := int(slot) - int(g.first)
+		return i, i >= 0 && i < g.n
 	}
-	if i := int(slot - g.rows[0].slot); i < len(g.rows) && g.rows[i].slot == slot {
-		return i, true
-	}
-	i := sort.Search(len(g.rows), func(i int) bool { return g.rows[i].slot >= slot })
-	return i, i < len(g.rows) && g.rows[i].slot == slot
+	return slices.BinarySearch(g.slots, slot)
 }
 
 // record returns the record of row i; a view.

@@ -135,7 +135,7 @@ func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, e
 			return none, err
 		}
 		if g, i, ok := b.find(uint8(birth)); ok && !b.dead.has(uint8(birth)) {
-			if g.rows[i].birth != birth {
+			if g.birth(i) != birth {
 				return none, nil // the row at that place has another id
 			}
 			return birth, nil

@@ -127,16 +127,16 @@ func (r *replay) flush() {
 	dead := r.v.deadSlots(b)
 	phys, live := 0, r.edit.entry(b.number).live()
 	for _, g := range b.groups {
-		phys += len(g.rows)
-		for i := range g.rows {
-			rec := begin | uint64(g.rows[i].slot)
+		phys += g.n
+		for i := range g.n {
+			rec := begin | uint64(g.slot(i))
 			if rec < r.m.next {
 				continue
 			}
 			live++
 			r.lose(rec)
-			if !dead.has(g.rows[i].slot) {
-				r.place(rec, &g.rows[i], g.record(i))
+			if !dead.has(g.slot(i)) {
+				r.place(rec, g.birth(i), g.record(i))
 			}
 		}
 	}
@@ -157,13 +157,13 @@ func (r *replay) lose(rec uint64) {
 	}
 }
 
-func (r *replay) place(rec uint64, row *groupRow, record company.Record) {
-	p := newPlace(rec, row.birth)
+func (r *replay) place(rec uint64, birth uint64, record company.Record) {
+	p := newPlace(rec, birth)
 	if d := record.Domain(); len(d) > 0 {
 		r.setDomain(r.t.keys.domain(d), p)
 	}
-	if row.birth != rec {
-		r.setID(row.birth, p)
+	if birth != rec {
+		r.setID(birth, p)
 	}
 }
 

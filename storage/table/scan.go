@@ -98,12 +98,12 @@ func (s *scan) flush() error {
 	}
 	dead := s.v.deadSlots(&s.b)
 	for _, g := range s.b.groups {
-		for i := range g.rows {
-			rec := begin | uint64(g.rows[i].slot)
+		for i := range g.n {
+			rec := begin | uint64(g.slot(i))
 			if rec >= s.v.next {
 				return nil
 			}
-			if rec < s.from || dead.has(g.rows[i].slot) {
+			if rec < s.from || dead.has(g.slot(i)) {
 				continue
 			}
 			if s.skip > 0 {
@@ -119,7 +119,7 @@ func (s *scan) flush() error {
 }
 
 func (s *scan) give(g *group, i int, rec uint64) error {
-	r := &g.rows[i]
+	r := g.row(i)
 	err := s.fn(company.Company{
 		ID:      s.t.keys.id(r.birth),
 		Record:  g.record(i),

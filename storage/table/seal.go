@@ -17,9 +17,9 @@ func (tx *Tx) seal() error {
 	if tx.sealed == len(tx.rows) {
 		return nil
 	}
-	rows, raw := tx.rows[tx.sealed:], tx.arena[tx.end(tx.sealed):]
+	rows, raw := tx.rows[tx.sealed:], tx.raw
 	rec := tx.start + uint64(tx.sealed)
-	made := sealedGroup{block: rec >> blockBits, end: len(tx.rows)}
+	made := sealedGroup{block: rec >> blockBits, end: len(tx.rows), raw: tx.raws.keep(raw)}
 	block, slot := made.block, uint8(rec)
 	if known := tx.v.dir.entry(block); tx.sealed == 0 && known.groups() >= maxGroups {
 		b, err := tx.t.block(tx.ctx, tx.v.dir, block)
@@ -40,7 +40,8 @@ func (tx *Tx) seal() error {
 	tx.sealed = len(tx.rows)
 	tx.groups = append(tx.groups, made)
 	tx.groupBytes += len(made.op.Key) + len(made.op.Value)
-	tx.openBytes = 0
+	tx.rawBytes += len(made.raw)
+	tx.raw, tx.openBytes = tx.raws.take(minGroupRoom), 0
 	return nil
 }
 
@@ -48,9 +49,13 @@ func (tx *Tx) seal() error {
 func (tx *Tx) sealGroup(block uint64, slot uint8, rows []groupRow, raw []byte) storage.Op {
 	key := tx.t.src.space.group(block, slot)
 	tx.payload = appendGroup(tx.payload[:0], block, rows, raw)
-	at := len(tx.buf)
-	tx.buf = storage.Seal(tx.buf, key, sealGroup, formatVersion, tx.payload)
-	return storage.Op{Key: key, Value: tx.buf[at:len(tx.buf):len(tx.buf)]}
+	return storage.Op{Key: key, Value: tx.envelope(key, sealGroup)}
+}
+
+// envelope seals the payload as the value of key.
+func (tx *Tx) envelope(key []byte, kind byte) []byte {
+	value := tx.values.take(storage.Overhead + len(tx.payload))
+	return tx.values.keep(storage.Seal(value, key, kind, formatVersion, tx.payload))
 }
 
 // joinGroups puts rows behind those of groups.
@@ -58,7 +63,9 @@ func joinGroups(groups []*group, rows []groupRow, raw []byte) ([]groupRow, []byt
 	var allRows []groupRow
 	var allRaw []byte
 	for _, g := range groups {
-		allRows = append(allRows, g.rows...)
+		for i := range g.n {
+			allRows = append(allRows, g.row(i))
+		}
 		allRaw = append(allRaw, g.raw...)
 	}
 	return append(allRows, rows...), append(allRaw, raw...)
@@ -93,9 +100,7 @@ func (tx *Tx) assemble() ([]storage.Op, error) {
 func (tx *Tx) logOp() storage.Op {
 	key := tx.t.src.space.log(tx.entry.seq)
 	tx.payload = tx.entry.append(tx.payload[:0])
-	at := len(tx.buf)
-	tx.buf = storage.Seal(tx.buf, key, sealLog, formatVersion, tx.payload)
-	return storage.Op{Key: key, Value: tx.buf[at:len(tx.buf):len(tx.buf)]}
+	return storage.Op{Key: key, Value: tx.envelope(key, sealLog)}
 }
 
 // lastPuts keeps the last op of each key: not every engine takes two.

@@ -23,7 +23,7 @@ type Set struct {
 	mu     sync.Mutex
 	tables map[string]*opening
 	closed bool
-	idleTx []*Tx
+	idle   sync.Pool // of *Tx
 
 	deltaRows atomic.Int64 // in the active deltas of all tables
 }
@@ -168,17 +168,12 @@ func (s *Set) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// A few transactions are kept for the next writer, since their memory is large.
-const maxIdleTx = 4
-
+// takeTx returns a transaction for a writer. The memory of one is large, so it
+// goes from writer to writer, and to the garbage collector when all are idle.
 func (s *Set) takeTx(t *Table) *Tx {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tx := new(Tx)
-	if n := len(s.idleTx); n > 0 {
-		tx = s.idleTx[n-1]
-		s.idleTx[n-1] = nil
-		s.idleTx = s.idleTx[:n-1]
+	tx, _ := s.idle.Get().(*Tx)
+	if tx == nil {
+		tx = new(Tx)
 	}
 	tx.t = t
 	return tx
@@ -186,9 +181,5 @@ func (s *Set) takeTx(t *Table) *Tx {
 
 func (s *Set) giveTx(tx *Tx) {
 	tx.t, tx.v, tx.ctx, tx.last, tx.lastOf = nil, nil, nil, nil, nil
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.idleTx) < maxIdleTx {
-		s.idleTx = append(s.idleTx, tx)
-	}
+	s.idle.Put(tx)
 }

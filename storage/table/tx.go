@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"slices"
+	"sort"
 
 	"sluice/engine/company"
 	"sluice/engine/tuple"
@@ -20,9 +21,9 @@ type Tx struct {
 
 	start  uint64 // record number of rows[0]
 	rows   []groupRow
-	ends   []int // of the rows' records in arena
-	arena  []byte
-	sealed int // rows that stand in groups
+	raw    []byte // records of the rows that stand in no group yet
+	raws   arena  // of all rows
+	sealed int    // rows that stand in groups
 	groups []sealedGroup
 	doms   hashMap // places of the commit, over the view's
 	ids    hashMap
@@ -34,6 +35,7 @@ type Tx struct {
 	extras []storage.Op
 
 	groupBytes, extraBytes, openBytes int
+	rawBytes                          int   // records in groups
 	full                              bool  // a row did not fit
 	over                              bool  // an extra record did not fit
 	broken                            error // of an Apply; what it left behind must be undone
@@ -45,7 +47,7 @@ type Tx struct {
 	view    company.View
 	patch   []byte
 	payload []byte
-	buf     []byte // keys and values of the commit
+	values  arena // sealed values of the commit
 	entry   entry
 	ops     []storage.Op
 }
@@ -55,6 +57,7 @@ type sealedGroup struct {
 	op    storage.Op
 	block uint64
 	end   int          // rows of the commit up to it
+	raw   []byte       // their records
 	drops []storage.Op // of the groups of the block that it replaces
 	joins int          // how many it replaces
 }
@@ -78,12 +81,17 @@ const (
 	txMaxKeys     = storage.MaxCommitKeys - 8
 	reservedBytes = 256 << 10
 	reservedKeys  = 32
+	maxTxRaw      = 32 << 20 // records before they are compressed, which bounds memory
+	minGroupRoom  = 64 << 10 // for the records of the next group
 )
 
 func (tx *Tx) begin(ctx context.Context) {
 	v := tx.t.view.Load()
 	tx.ctx, tx.v, tx.start, tx.live = ctx, v, v.next, v.live
-	tx.rows, tx.ends, tx.arena, tx.sealed = tx.rows[:0], tx.ends[:0], tx.arena[:0], 0
+	tx.rows, tx.sealed = tx.rows[:0], 0
+	tx.raws.reset()
+	tx.values.reset()
+	tx.raw, tx.rawBytes = tx.raws.take(minGroupRoom), 0
 	tx.doms.reset()
 	tx.ids.reset()
 	clear(tx.groups)
@@ -92,7 +100,6 @@ func (tx *Tx) begin(ctx context.Context) {
 	tx.groups, tx.undo, tx.dead, tx.extras, tx.ops = tx.groups[:0], tx.undo[:0], tx.dead[:0], tx.extras[:0], tx.ops[:0]
 	tx.unborn, tx.gone, tx.groupBytes, tx.extraBytes, tx.openBytes = tx.unborn[:0], 0, 0, 0, 0
 	tx.full, tx.over, tx.broken, tx.last, tx.lastOf = false, false, nil, nil, nil
-	tx.buf = tx.buf[:0]
 }
 
 // empty reports whether nothing is in the commit yet.
@@ -108,18 +115,26 @@ func (tx *Tx) save() savepoint {
 // restore undoes what was done since s. Rows of an earlier fn whose group was
 // sealed together with undone ones are opened again.
 func (tx *Tx) restore(s savepoint) {
+	reopened := false
 	for len(tx.groups) > 0 && tx.groups[len(tx.groups)-1].end > s.rows {
-		tx.dropGroup()
+		tx.raw, reopened = tx.dropGroup(), true
 	}
 	tx.sealed = 0
 	if n := len(tx.groups); n > 0 {
 		tx.sealed = tx.groups[n-1].end
 	}
-	tx.rows, tx.ends = tx.rows[:s.rows], tx.ends[:s.rows]
-	tx.arena = tx.arena[:tx.end(s.rows)]
+	tx.rows = tx.rows[:s.rows]
 	tx.openBytes = 0
 	for i := tx.sealed; i < len(tx.rows); i++ {
 		tx.openBytes += rowCost(&tx.rows[i])
+	}
+	switch n := len(tx.rows); {
+	case n > tx.sealed:
+		tx.raw = tx.raw[:tx.rows[n-1].off+tx.rows[n-1].size]
+	case reopened:
+		tx.raw = tx.raws.take(minGroupRoom)
+	default:
+		tx.raw = tx.raw[:0]
 	}
 	for i := len(tx.undo) - 1; i >= s.undo; i-- {
 		if u := tx.undo[i]; u.ids {
@@ -134,19 +149,24 @@ func (tx *Tx) restore(s savepoint) {
 	tx.gone, tx.extraBytes, tx.live = s.gone, s.extraBytes, s.live
 }
 
-func (tx *Tx) dropGroup() {
+// dropGroup opens the last group again and returns its records.
+func (tx *Tx) dropGroup() []byte {
 	g := &tx.groups[len(tx.groups)-1]
+	raw := g.raw
 	tx.groupBytes -= len(g.op.Key) + len(g.op.Value)
+	tx.rawBytes -= len(raw)
 	*g = sealedGroup{}
 	tx.groups = tx.groups[:len(tx.groups)-1]
+	return raw
 }
 
-// end is where the records of the first n rows end in the arena.
-func (tx *Tx) end(n int) int {
-	if n == 0 {
-		return 0
+// rawOf returns the records among which that of row i is.
+func (tx *Tx) rawOf(i int) []byte {
+	if i >= tx.sealed {
+		return tx.raw
 	}
-	return tx.ends[n-1]
+	n := sort.Search(len(tx.groups), func(n int) bool { return tx.groups[n].end > i })
+	return tx.groups[n].raw
 }
 
 // rowCost is the most that an open row adds to its group.
@@ -183,7 +203,7 @@ func (tx *Tx) fits(bytes int) bool {
 	// A row may end a group, and a change may cost the log a dead row, a domain
 	// and a birth.
 	const change = 128
-	if tx.Bytes()+max(0, reservedBytes-tx.extraBytes)+bytes+change <= txMaxBytes &&
+	if tx.rawBytes+len(tx.raw) < maxTxRaw && tx.Bytes()+max(0, reservedBytes-tx.extraBytes)+bytes+change <= txMaxBytes &&
 		tx.keysUsed()+max(0, reservedKeys-len(tx.extras))+1 <= txMaxKeys {
 		return true
 	}

@@ -151,10 +151,10 @@ func (u *upkeepCommit) rewrite(number uint64, horizon uint64) error {
 	var raw []byte
 	total := 0
 	for _, g := range b.groups {
-		total += len(g.rows)
-		for i := range g.rows {
-			if !b.dead.old.has(g.rows[i].slot) {
-				rows = append(rows, g.rows[i])
+		total += g.n
+		for i := range g.n {
+			if !b.dead.old.has(g.slot(i)) {
+				rows = append(rows, g.row(i))
 				raw = append(raw, g.record(i)...)
 			}
 		}
