@@ -129,7 +129,9 @@ func (e *Engine) importNow(ctx context.Context, r Request, job *Job, src *source
 		return nil, err
 	}
 	base := newLedger(*job, e.cfg.MaxReportBytes)
-	base.inline = true
+	if job.Options.Results {
+		base.inline, base.job.Results = true, []RowResult{}
+	}
 	if job.Options.DryRun {
 		return e.tryNow(ctx, base, spans)
 	}

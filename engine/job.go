@@ -33,10 +33,10 @@ type Data struct {
 	DryRun         bool        `json:"dry_run"`
 	Errors         []RowError  `json:"errors"` // the first MaxInlineErrors
 	ErrorsURL      string      `json:"errors_url"`
-	IgnoredColumns []string    `json:"ignored_columns"` // at most MaxIgnoredColumns
-	Dialect        *Dialect    `json:"dialect"`         // null unless CSV
-	Plugin         *PluginInfo `json:"plugin"`          // null without one
-	Results        []RowResult `json:"results,omitempty"`
+	IgnoredColumns []string    `json:"ignored_columns"`  // at most MaxIgnoredColumns
+	Dialect        *Dialect    `json:"dialect"`          // null unless CSV
+	Plugin         *PluginInfo `json:"plugin"`           // null without one
+	Results        []RowResult `json:"results,omitzero"` // of a small import that asked for them
 	ResultsURL     string      `json:"results_url,omitempty"`
 	Timings        Timings     `json:"timings"`
 

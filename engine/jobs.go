@@ -74,15 +74,10 @@ func (e *Engine) Cancel(ctx context.Context, tenant, id string) (*Job, error) {
 	}
 	j.markCanceled()
 	if e.queue.remove(j) { // no turn is at hand, so nobody else ends it
-		if job, err = e.Job(ctx, tenant, id); err != nil {
+		if err := e.cancelWaiting(ctx, j); err != nil {
+			e.queue.add(j) // its next turn will be its last
 			return nil, err
 		}
-		job.Status = Canceled
-		if err := e.finish(ctx, j, job); err != nil {
-			e.queue.add(j)
-			return nil, err
-		}
-		e.watch.changed(id)
 	}
 	select {
 	case <-j.done:
@@ -93,6 +88,20 @@ func (e *Engine) Cancel(ctx context.Context, tenant, id string) (*Job, error) {
 		return nil, ended(id)
 	}
 	return job, err
+}
+
+func (e *Engine) cancelWaiting(ctx context.Context, j *entry) error {
+	job, err := e.Job(ctx, j.tenant, j.id)
+	if err != nil {
+		return err
+	}
+	job.Status = Canceled
+	if err := e.finish(ctx, j, job); err != nil {
+		return err
+	}
+	close(j.done)
+	e.watch.changed(j.id)
+	return nil
 }
 
 func ended(id string) error {

@@ -109,8 +109,7 @@ func (q *queue) put(j *entry, over bool) {
 	q.ready.Signal()
 }
 
-// remove takes a job out whose turn is not at hand, and ends it for those who
-// wait for it.
+// remove takes a job out whose turn is not at hand; the caller ends it.
 func (q *queue) remove(j *entry) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -124,7 +123,6 @@ func (q *queue) remove(j *entry) bool {
 		delete(q.jobs, j.tenant)
 		q.ring = slices.Delete(q.ring, turn, turn+1)
 	}
-	close(j.done)
 	return true
 }
 

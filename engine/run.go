@@ -142,6 +142,7 @@ func (e *Engine) advance(ctx context.Context, j *entry, job **Job) error {
 type sink interface {
 	ledger() *ledger
 	take(ctx context.Context, spans []span) (left []span, err error)
+	retries() bool // whether spans that failed can be offered again
 }
 
 // committer is the sink of a real run.
@@ -151,6 +152,7 @@ type committer struct {
 }
 
 func (c *committer) ledger() *ledger { return c.l }
+func (c *committer) retries() bool   { return true }
 
 func (c *committer) take(ctx context.Context, spans []span) (left []span, err error) {
 	c.l, left, err = c.e.commitSpans(ctx, c.l, spans)
@@ -222,7 +224,7 @@ func (e *Engine) patiently(ctx context.Context, to sink, spans []span) ([]span, 
 	wait, waited := retryFirst, time.Duration(0)
 	for {
 		left, err := to.take(ctx, spans)
-		if err == nil || fault.CodeOf(err) != fault.Overloaded || waited >= retryTotal {
+		if err == nil || fault.CodeOf(err) != fault.Overloaded || !to.retries() || waited >= retryTotal {
 			return left, err
 		}
 		e.log.Warn("store is overloaded; the job waits", "job", to.ledger().job.JobID, "wait", wait, "err", err)

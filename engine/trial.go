@@ -15,6 +15,9 @@ type pass struct {
 
 func (p *pass) ledger() *ledger { return p.l }
 
+// A trial has seen its ops even where it failed.
+func (p *pass) retries() bool { return false }
+
 // take judges spans. Their report commits at once, so that it needs no memory;
 // the job's record keeps its first checkpoint, for nothing was applied.
 func (p *pass) take(ctx context.Context, spans []span) (left []span, err error) {
@@ -42,7 +45,6 @@ func (p *pass) take(ctx context.Context, spans []span) (left []span, err error) 
 		p.l = made
 		if len(changes) > 0 {
 			if err := p.e.store.Write(ctx, changes); err != nil {
-				// The trial has seen this span, so it can't be offered again.
 				return nil, fmt.Errorf("write report: %w", err)
 			}
 		}
