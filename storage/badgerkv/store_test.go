@@ -103,15 +103,15 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
-// rewrite replaces 40 values of 200 KB many times and returns the last of each.
-func rewrite(t *testing.T, kv *KV, rounds int) map[string][]byte {
+// rewrite replaces 40 values many times and returns the last of each.
+func rewrite(t *testing.T, kv *KV, size, rounds int) map[string][]byte {
 	t.Helper()
 	rnd := rand.New(rand.NewSource(1))
 	last := map[string][]byte{}
 	for range rounds {
 		var ops []storage.Op
 		for i := range 40 {
-			key, value := fmt.Sprintf("key%02d", i), make([]byte, 200_000)
+			key, value := fmt.Sprintf("key%02d", i), make([]byte, size)
 			rnd.Read(value)
 			ops, last[key] = append(ops, storage.Op{Key: []byte(key), Value: value}), value
 		}
@@ -144,11 +144,11 @@ func TestCompact(t *testing.T) {
 		c.Events.Collected = func(files int) { collected.Add(int64(files)) }
 	})
 	ctx := context.Background()
-	old := rewrite(t, kv, 1)
+	old := rewrite(t, kv, 200_000, 1)
 	seen := 0
 	err := kv.Scan(ctx, nil, nil, func(key, value []byte) error {
 		if seen++; seen == 1 {
-			rewrite(t, kv, 8)
+			rewrite(t, kv, 200_000, 8)
 			if err := kv.Compact(ctx); err != nil {
 				return err
 			}
@@ -161,7 +161,7 @@ func TestCompact(t *testing.T) {
 	if err != nil || seen != 40 {
 		t.Fatalf("scanned %d: %v", seen, err)
 	}
-	last := rewrite(t, kv, 2)
+	last := rewrite(t, kv, 200_000, 2)
 	before, err := kv.DiskUsage()
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +183,8 @@ func TestCompact(t *testing.T) {
 func TestCompactHammer(t *testing.T) {
 	kv := openStore(t, func(c *Config) { c.ValueLogFileSize = 1 << 20 })
 	ctx := context.Background()
-	rewrite(t, kv, 1)
+	const size = 30_000
+	rewrite(t, kv, size, 1)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range 4 {
@@ -195,13 +196,13 @@ func TestCompactHammer(t *testing.T) {
 				default:
 				}
 				value, _, err := kv.Get(ctx, fmt.Appendf(nil, "key%02d", n%40))
-				if err != nil || len(value) != 200_000 {
+				if err != nil || len(value) != size {
 					t.Errorf("get: %d bytes, %v", len(value), err)
 					return
 				}
 				seen := 0
 				err = kv.Scan(ctx, []byte("key0"), nil, func(_, value []byte) error {
-					if seen++; len(value) != 200_000 {
+					if seen++; len(value) != size {
 						return fmt.Errorf("%d bytes", len(value))
 					}
 					return nil
@@ -215,7 +216,7 @@ func TestCompactHammer(t *testing.T) {
 	}
 	var last map[string][]byte
 	for range 2 {
-		last = rewrite(t, kv, 2)
+		last = rewrite(t, kv, size, 2)
 		if err := kv.Compact(ctx); err != nil {
 			t.Error(err)
 		}
@@ -228,7 +229,7 @@ func TestCompactHammer(t *testing.T) {
 func TestBackup(t *testing.T) {
 	kv := openStore(t, nil)
 	ctx := context.Background()
-	want := rewrite(t, kv, 2)
+	want := rewrite(t, kv, 50_000, 2)
 	var whole bytes.Buffer
 	next, err := kv.Backup(ctx, &whole, 0)
 	if err != nil || next == 0 {
