@@ -146,6 +146,9 @@ func TestForced(t *testing.T) {
 	f("utf-16", "\x00a\x00b", "ab", UTF16BE)
 	f("utf-16", "a\x00b\x00", "ab", UTF16LE)
 	f("utf-16", "\xac\x20", "€", UTF16LE)
+	f("utf-16", "\xef\xbb\xbf\x00", "\ubbef¿", UTF16LE)
+	pairs := strings.Repeat("x😀", 30) // cut between surrogates when read bytewise
+	f("utf-16le", string(Encode(nil, []byte(pairs), UTF16LE)), pairs, UTF16LE)
 }
 
 func TestUnknownEncoding(t *testing.T) {

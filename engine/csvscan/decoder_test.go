@@ -97,7 +97,7 @@ func TestLongRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := model([]byte(in), Default, 2)
 			for _, maxBytes := range []int{100, 200 << 10, MaxRow, MaxRow + 1, 4 << 20} {
-				rows := readAll(t, []byte(in), Default, 2, Start, 1000, maxBytes)
+				rows := readAll(t, []byte(in), Default, 2, Start, 5000, maxBytes)
 				if len(rows) != len(want) {
 					t.Fatalf("%d bytes at a time: %d rows, want %d", maxBytes, len(rows), len(want))
 				}

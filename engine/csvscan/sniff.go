@@ -11,14 +11,28 @@ const (
 // or pipe, in double or single quotes. It reads head in every dialect and takes
 // the one that makes the best table: rows of one width, the header's own, few of
 // them malformed. A file of one column is Default.
-func Sniff(head []byte) Dialect {
+func Sniff(head []byte) Dialect { return SniffWith(head, Dialect{}) }
+
+// SniffWith is Sniff where the caller has fixed the bytes that are not zero.
+func SniffWith(head []byte, fixed Dialect) Dialect {
 	head = head[:min(len(head), SniffBytes)]
 	cut := len(head) == SniffBytes
-	best, bestScore := Default, 0.0
-	for _, quote := range [...]byte{'"', '\''} {
-		for _, delim := range [...]byte{',', ';', '\t', '|'} {
+	delims, quotes := []byte{',', ';', '\t', '|'}, []byte{'"', '\''}
+	if fixed.Delimiter != 0 {
+		delims = []byte{fixed.Delimiter}
+	}
+	if fixed.Quote != 0 {
+		quotes = []byte{fixed.Quote}
+	}
+	best, bestScore := Dialect{delims[0], quotes[0]}, 0.0
+	for _, quote := range quotes {
+		for _, delim := range delims {
 			d := Dialect{Delimiter: delim, Quote: quote}
-			if score := survey(head, cut, d).score(d); score > bestScore {
+			t := survey(head, cut, d)
+			if quote == '\'' && fixed.Quote == 0 && !t.apostrophes() {
+				continue
+			}
+			if score := t.score(); score > bestScore {
 				best, bestScore = d, score
 			}
 		}
@@ -65,8 +79,12 @@ func survey(head []byte, cut bool, d Dialect) table {
 	return t
 }
 
+// apostrophes reports whether single quotes are used as quotes: apostrophes are
+// common in text, quotes come in most rows or not at all.
+func (t table) apostrophes() bool { return t.malformed == 0 && 2*t.quoted >= t.rows }
+
 // score is zero for what is no table.
-func (t table) score(d Dialect) float64 {
+func (t table) score() float64 {
 	if t.rows == 0 {
 		return 0
 	}
@@ -77,10 +95,6 @@ func (t table) score(d Dialect) float64 {
 		}
 	}
 	if width < 2 && t.header < 2 {
-		return 0
-	}
-	// Apostrophes are common in text; quotes come in most rows or not at all.
-	if d.Quote == '\'' && (t.malformed > 0 || 2*t.quoted < t.rows) {
 		return 0
 	}
 	share := float64(agree) / float64(t.rows)

@@ -50,6 +50,22 @@ func TestSniff(t *testing.T) {
 	f("name;note\nAcme;\""+strings.Repeat("a,b\n", 20_000), ';', '"')
 }
 
+func TestSniffWith(t *testing.T) {
+	f := func(head string, fixed, want Dialect) {
+		t.Helper()
+		if got := SniffWith([]byte(head), fixed); got != want {
+			t.Errorf("%q with %v: %c %c, want %c %c", head, fixed, got.Delimiter, got.Quote, want.Delimiter, want.Quote)
+		}
+	}
+	f("", Dialect{Delimiter: ';'}, Dialect{';', '"'})
+	f("a,b\n1,2\n", Dialect{Delimiter: ';'}, Dialect{';', '"'})
+	f("'a^1'^'b'\n'c'^'d'\n", Dialect{Delimiter: '^'}, Dialect{'^', '\''})
+	f("'a';'b'\n'c';'d'\n", Dialect{Quote: '"'}, Dialect{';', '"'})
+	f("~a~;~b;,,~\n~c~;~d,~\n", Dialect{Quote: '~'}, Dialect{';', '~'})
+	f("a;b\n1;2\n", Dialect{Quote: '\''}, Dialect{';', '\''})
+	f("a;b\n", Dialect{',', '\''}, Dialect{',', '\''})
+}
+
 func FuzzSniff(f *testing.F) {
 	for _, s := range seeds() {
 		f.Add([]byte(s))
