@@ -315,7 +315,7 @@ func (tx *Tx) append(at int, r groupRow) (fit bool, err error) {
 		tx.raw = tx.raw[:at]
 		return false, nil
 	}
-	tx.rows = append(tx.rows, r)
+	tx.rows = append(roomFor(tx.rows), r)
 	tx.openBytes += rowCost(&r)
 	if r.slot == blockRows-1 || len(tx.raw) >= maxGroupRaw {
 		return true, tx.seal()

@@ -53,9 +53,14 @@ func (b *bucket) hi(i int) uint64 { return binary.LittleEndian.Uint64(b.his[8*i:
 func (b *bucket) lo(i int) uint32 { return binary.LittleEndian.Uint32(b.los[4*i:]) }
 
 func (b *bucket) val(i int) uint64 {
-	v, mask := uint64(0), ^uint64(0)>>(64-8*b.width)
-	for j, x := range b.vals[i*b.width : (i+1)*b.width] {
-		v |= uint64(x) << (8 * j)
+	at, mask := i*b.width, ^uint64(0)>>(64-8*b.width)
+	v := uint64(0)
+	if at+8 <= len(b.vals) {
+		v = binary.LittleEndian.Uint64(b.vals[at:]) & mask
+	} else {
+		for j, x := range b.vals[at : at+b.width] {
+			v |= uint64(x) << (8 * j)
+		}
 	}
 	if v == mask {
 		return gone
@@ -93,18 +98,18 @@ func appendBucket(dst []byte, slots []mapSlot) []byte {
 	}
 	dst = append(dst, byte(width))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(slots)))
+	at, n := len(dst), len(slots)
+	dst = growBy(dst, n*(bucketKey+width)+8) // the last place is written eight bytes wide
+	his, los, vals := dst[at:], dst[at+8*n:], dst[at+bucketKey*n:]
 	for i := range slots {
-		dst = binary.LittleEndian.AppendUint64(dst, slots[i].hi)
+		s := &slots[i]
+		binary.LittleEndian.PutUint64(his[8*i:], s.hi)
+		binary.LittleEndian.PutUint32(los[4*i:], s.lo)
 	}
 	for i := range slots {
-		dst = binary.LittleEndian.AppendUint32(dst, slots[i].lo)
+		binary.LittleEndian.PutUint64(vals[width*i:], slots[i].val)
 	}
-	for i := range slots {
-		for j, v := 0, slots[i].val; j < width; j++ {
-			dst = append(dst, byte(v>>(8*j)))
-		}
-	}
-	return dst
+	return dst[:at+n*(bucketKey+width)]
 }
 
 // mergeSlots appends to dst what base becomes with the changes of delta, both

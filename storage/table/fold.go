@@ -15,14 +15,17 @@ type fold struct {
 	live      int64
 	dir       *dirEdit // as of seq, with what the fold does to blocks
 
-	blocks  []uint64 // with dead rows
-	at      int      // of blocks
-	page    uint64   // next directory key to write
-	halves  [2]bool  // domains, ids: the index was left half cut by a fold before
-	slots   []mapSlot
-	merged  []mapSlot
-	drops   []storage.Op // buckets that no reader looks for any more
-	payload []byte
+	blocks []uint64     // with dead rows
+	at     int          // of blocks
+	page   uint64       // next directory key to write
+	halves [2]bool      // domains, ids: the index was left half cut by a fold before
+	drops  []storage.Op // buckets that no reader looks for any more
+}
+
+// scratch is memory that one fold leaves to the next.
+type scratch struct {
+	slots, merged []mapSlot
+	payload       []byte
 }
 
 // folding returns the index being folded and the frozen changes to it.
@@ -52,7 +55,7 @@ func (t *Table) foldIndex() error {
 	} else if k.fold.halves[k.stage-foldDomains] {
 		changes = newSharedMap() // first end what was left; the changes come after
 	}
-	step := foldStep{t: t, ix: &ix, changes: changes, fold: k.fold}
+	step := foldStep{t: t, ix: &ix, changes: changes, scratch: &k.scratch}
 	for ix.done < 1<<ix.depth && step.bytes < stepBytes && len(step.ops) < stepKeys {
 		if err := step.bucket(); err != nil {
 			return fmt.Errorf("fold index: %w", err)
@@ -112,7 +115,7 @@ type foldStep struct {
 	t       *Table
 	ix      *index
 	changes *sharedMap
-	fold    *fold
+	scratch *scratch
 	ops     []storage.Op
 	bytes   int
 	drops   []storage.Op
@@ -128,8 +131,8 @@ type madeBucket struct {
 func (s *foldStep) bucket() error {
 	ix, n := s.ix, s.ix.done
 	lo := n << (64 - ix.depth)
-	slots := s.changes.appendRange(s.fold.slots[:0], lo, lo|^uint64(0)>>ix.depth)
-	s.fold.slots = slots
+	slots := s.changes.appendRange(s.scratch.slots[:0], lo, lo|^uint64(0)>>ix.depth)
+	s.scratch.slots = slots
 	base := ix.cur[n].Load()
 	ix.done++
 	if len(slots) == 0 && ix.target == ix.depth {
@@ -144,12 +147,12 @@ func (s *foldStep) bucket() error {
 			return err
 		}
 	}
-	s.fold.merged = mergeSlots(s.fold.merged[:0], base, slots, s.t.lower != nil)
-	ix.count += int64(len(s.fold.merged) - base.n)
+	s.scratch.merged = mergeSlots(s.scratch.merged[:0], base, slots, s.t.lower != nil)
+	ix.count += int64(len(s.scratch.merged) - base.n)
 	if base.n > 0 && ix.target != ix.depth {
 		s.drops = append(s.drops, storage.Op{Key: s.t.src.space.bucket(ix.sect, ix.depth, n), Delete: true})
 	}
-	rest, children := s.fold.merged, uint64(1)<<(ix.target-ix.depth)
+	rest, children := s.scratch.merged, uint64(1)<<(ix.target-ix.depth)
 	for c := n * children; c < (n+1)*children; c++ {
 		end := len(rest)
 		if c+1 < (n+1)*children {
@@ -176,8 +179,8 @@ func (s *foldStep) put(n uint64, slots []mapSlot, was bool) {
 		}
 		return
 	}
-	s.fold.payload = appendBucket(s.fold.payload[:0], slots)
-	value := storage.Seal(nil, key, sealBucket, formatVersion, s.fold.payload)
+	s.scratch.payload = appendBucket(s.scratch.payload[:0], slots)
+	value := storage.Seal(nil, key, sealBucket, formatVersion, s.scratch.payload)
 	b := new(bucket)
 	if !b.open(ix.target, value[storage.Overhead:]) {
 		panic("BUG: table: a bucket just made is damaged")
@@ -253,9 +256,9 @@ func (t *Table) foldPages() error {
 	for bytes := 0; f.page+uint64(len(ops)) < end && bytes < stepBytes; {
 		n := f.page + uint64(len(ops))
 		key := t.src.space.page(m.epoch, n)
-		f.payload = f.dir.appendStored(f.payload[:0], n)
-		ops = append(ops, storage.Op{Key: key, Value: storage.Seal(nil, key, sealPages, formatVersion, f.payload)})
-		bytes += len(f.payload)
+		payload := f.dir.appendStored(nil, n)
+		ops = append(ops, storage.Op{Key: key, Value: storage.Seal(nil, key, sealPages, formatVersion, payload)})
+		bytes += len(payload)
 	}
 	last := f.page+uint64(len(ops)) == end
 	if last {

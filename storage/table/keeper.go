@@ -18,6 +18,7 @@ type keeper struct {
 	fold    *fold
 	tidy    uint64 // blocks below it were looked at for being in pieces
 	at      uint64 // next block to look at
+	scratch scratch
 }
 
 type stage uint8
@@ -79,7 +80,7 @@ func (t *Table) deltaLimit() int {
 	if t.set.deltaRows.Load() > int64(o.DeltaRows) {
 		return min(minDeltaRows, o.DeltaRows)
 	}
-	return max(min(minDeltaRows, o.DeltaRows), min(int(v.doms.count/2), o.DeltaRows))
+	return max(min(minDeltaRows, o.DeltaRows), min(int(v.doms.count), o.DeltaRows))
 }
 
 // settle steps on until upkeep is as far as the delta is full. slack is how many

@@ -16,4 +16,4 @@ func DefaultOptions() Options {
 }
 
 // minDeltaRows is how many changes a small table collects before a fold pays.
-const minDeltaRows = 1 << 15
+const minDeltaRows = 1 << 16

@@ -34,6 +34,7 @@ func (s *Set) newTable(tenant string, space space) *Table {
 	t := &Table{set: s, tenant: tenant, keys: deriveKeys(s.secret, tenant)}
 	t.src = source{kv: s.kv, space: space, cache: &s.cache}
 	t.blocks.cache = &s.cache
+	t.writer.wake = make(chan struct{}, 1)
 	return t
 }
 

@@ -235,7 +235,7 @@ func (tx *Tx) Job(id string) { tx.job = id[:min(len(id), 255)] }
 
 // setDomain and setID change places in the commit, so that they can be undone.
 func (tx *Tx) setDomain(h hash, p place) {
-	tx.undo = append(tx.undo, undo{h: h, old: tx.doms.set(h, p)})
+	tx.undo = append(roomFor(tx.undo), undo{h: h, old: tx.doms.set(h, p)})
 	if p == gone {
 		tx.gone++
 	}
@@ -243,8 +243,17 @@ func (tx *Tx) setDomain(h hash, p place) {
 
 func (tx *Tx) setID(birth uint64, p place) {
 	h := tx.t.keys.birth(birth)
-	tx.undo = append(tx.undo, undo{h: h, old: tx.ids.set(h, p), ids: true})
+	tx.undo = append(roomFor(tx.undo), undo{h: h, old: tx.ids.set(h, p), ids: true})
 	if p == gone {
 		tx.unborn = append(tx.unborn, birth)
 	}
+}
+
+// roomFor makes room for one more; append alone would copy a long list many
+// times on its way to a full commit.
+func roomFor[T any](list []T) []T {
+	if len(list) < cap(list) {
+		return list
+	}
+	return append(make([]T, 0, max(64, 4*len(list))), list...)
 }

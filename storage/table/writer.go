@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sluice/engine/fault"
 	"sluice/storage"
@@ -18,6 +19,7 @@ type writer struct {
 	mu      sync.Mutex
 	queue   []*request
 	running bool
+	wake    chan struct{} // has one place; something came while the goroutine rested
 	closed  bool
 	wakers  []chan struct{} // told when the goroutine ends
 	broken  error           // why the table takes no more commits
@@ -74,6 +76,7 @@ func (t *Table) ask(r *request) error {
 		go t.write()
 	}
 	w.mu.Unlock()
+	w.rouse()
 	select {
 	case err := <-r.done:
 		return err
@@ -102,19 +105,43 @@ func (w *writer) take() *request {
 	return nil
 }
 
-// rest ends the goroutine if nothing came meanwhile.
+// linger is how long an idle goroutine keeps its transaction, whose memory a
+// long import would otherwise fault in anew for each commit.
+const linger = 200 * time.Millisecond
+
+// rest waits a little for more and ends the goroutine if nothing comes.
 func (w *writer) rest() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.queue) > 0 {
-		return false
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
+	for due := false; ; {
+		w.mu.Lock()
+		if len(w.queue) > 0 {
+			w.mu.Unlock()
+			return false
+		}
+		if due || w.closed {
+			w.running = false
+			for _, c := range w.wakers {
+				close(c)
+			}
+			w.wakers = nil
+			w.mu.Unlock()
+			return true
+		}
+		w.mu.Unlock()
+		select {
+		case <-w.wake:
+		case <-timer.C:
+			due = true
+		}
 	}
-	w.running = false
-	for _, c := range w.wakers {
-		close(c)
+}
+
+func (w *writer) rouse() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
 	}
-	w.wakers = nil
-	return true
 }
 
 // close lets no new request in and waits until those there are answered.
@@ -128,6 +155,7 @@ func (w *writer) close(ctx context.Context) error {
 	c := make(chan struct{})
 	w.wakers = append(w.wakers, c)
 	w.mu.Unlock()
+	w.rouse()
 	select {
 	case <-c:
 		return nil
