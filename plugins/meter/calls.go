@@ -16,7 +16,7 @@ func (w *walker) call(start int, op opcode) {
 	if n := int(f) - len(w.m.imports); n >= 0 && w.current != dead {
 		w.callees = append(w.callees, uint32(n))
 		if w.verdicts != nil {
-			w.segments[w.current].reach += w.verdicts[n].bound
+			w.since += w.verdicts[n].bound
 		}
 	}
 }

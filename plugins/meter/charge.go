@@ -70,12 +70,11 @@ func (e *emitter) chargeSegment(s segment) {
 			e.checkLoop()
 		}
 		e.sub(int64(s.cost))
-	case s.cost == 0:
-	default:
+	case s.cost > 0:
 		e.sub(int64(s.cost))
-		if s.check {
-			e.check()
-		}
+	}
+	if s.check && s.kind == segNext {
+		e.check()
 	}
 }
 
@@ -117,7 +116,7 @@ func (e *emitter) enter(s segment) {
 		e.opU32(0x10, e.settle)
 		e.set()
 		e.op(0x0b)
-	case s.check:
+	case !e.verdict.unchecked:
 		e.check()
 	}
 }

@@ -49,7 +49,8 @@ func newEmitter(m *module) *emitter {
 // body rewrites the function that w has walked. The result is valid until the
 // next call. blockType is that of a block with the function's results.
 func (e *emitter) body(w *walker, v verdict, blockType []byte) []byte {
-	late := w.placeChecks(v.unchecked)
+	// Returns add up, so a long way to the end gets a check as well.
+	late := w.since >= longestTail && !v.unchecked
 	e.out = e.out[:0]
 	e.local = w.loops
 	e.verdict = v

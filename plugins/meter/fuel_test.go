@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -119,6 +120,45 @@ func TestOverdraft(t *testing.T) {
 		last = b.fn(tVoid, nil, cat([]byte{0x10}, u(last), rep(500, 0x41, 0, 0x1a))...)
 	}
 	f("returns", forever(b, cat([]byte{0x10}, u(last))))
+}
+
+// The way from the last check to the end of a function has one more when it is
+// long, also when that code was paid for at its start.
+func TestLateCheck(t *testing.T) {
+	f := func(name string, want int, code ...byte) {
+		t.Helper()
+		b := newBuilder()
+		self := b.fn(tVoid, nil, code...)
+		b.export("self", KindFunc, self)
+		m, err := parse(b.bytes(), DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWalker(m)
+		var graph callGraph
+		for i := range m.bodies {
+			if err := w.walk(i); err != nil {
+				t.Fatal(err)
+			}
+			graph.add(w)
+		}
+		code, _, err = m.rewriteCode(w, &graph)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// settle and the three functions of the ABI: the latter are unchecked.
+		if got := bytes.Count(code, []byte{0x41, ReasonFuel, 0x10, 0}) - 1; got != want {
+			t.Errorf("%s: %d checks, want %d", name, got, want)
+		}
+	}
+	call := []byte{0x10, 0}
+	f("call", 0, call...)
+	f("short code and call", 0, cat(rep(50, 0x41, 0, 0x1a), call)...)
+	f("long code and call", 1, cat(rep(150, 0x41, 0, 0x1a), call)...)
+	f("call and long code", 1, cat(call, rep(150, 0x41, 0, 0x1a))...)
+	f("loop and call", 1, cat([]byte{0x03, 0x40, 0x0b}, call)...)
+	f("loop, call and long code", 2, cat([]byte{0x03, 0x40, 0x0b}, call, rep(150, 0x41, 0, 0x1a))...)
+	f("very long code", 3, cat(rep(1500, 0x41, 0, 0x1a), call, rep(1500, 0x41, 0, 0x1a))...)
 }
 
 func TestStack(t *testing.T) {

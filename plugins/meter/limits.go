@@ -14,6 +14,7 @@ type Limits struct {
 	MaxGlobals      int
 	MaxExports      int
 	MaxElements     int // element segments
+	MaxElementItems int // of all element segments together
 	MaxDataSegments int
 	MaxBodyBytes    int // of one function
 	MaxLocals       int // of one function, parameters included
@@ -40,6 +41,7 @@ func DefaultLimits() Limits {
 		MaxGlobals:      20_000,
 		MaxExports:      10_000,
 		MaxElements:     20_000,
+		MaxElementItems: 200_000,
 		MaxDataSegments: 200_000,
 		MaxBodyBytes:    1 << 20,
 		MaxLocals:       20_000,

@@ -142,6 +142,9 @@ func TestRefuse(t *testing.T) {
 		b.tables = [][]byte{{0x70, 0, 1}}
 		b.elems = [][]byte{{0, 0x41, 0, 0x0b, 1, 3}}
 	}), "element section: names function 3 of 3")
+	f("many elements", build(func(b *builder) {
+		b.elems = [][]byte{cat([]byte{1, 0}, u(150_000), make([]byte, 150_000)), cat([]byte{1, 0}, u(60_000), make([]byte, 60_000))}
+	}), "element section: 60000 elements are over the limit of 50000")
 	f("initialiser behind the end", build(func(b *builder) { b.globals = [][]byte{{0x70, 0, 0xd2, 3, 0x0b}} }), "global section: names function 3 of 3")
 	f("initialiser reads a global", build(func(b *builder) { b.globals = [][]byte{{0x7f, 0, 0x23, 0, 0x0b}} }), "global section: an initialiser reads a global; use a constant")
 	f("long initialiser", build(func(b *builder) { b.globals = [][]byte{{0x7f, 0, 0x41, 0, 0x41, 0, 0x6a, 0x0b}} }), "global section: an initialiser has more than one instruction; build without the extended-const proposal")

@@ -6,7 +6,6 @@ package meter
 type segment struct {
 	kind  segKind
 	cost  int
-	reach int  // cost, and the bounds of unchecked functions that it calls
 	check bool // whether the fuel is compared with zero here
 	takes bool // of a loop: it has parameters
 }
@@ -28,7 +27,10 @@ const (
 
 // open starts a segment at the current place.
 func (w *walker) open(kind segKind) int {
-	w.segments = append(w.segments, segment{kind: kind})
+	w.segments = append(w.segments, segment{kind: kind, check: kind != segNext})
+	if kind != segNext {
+		w.since = 0
+	}
 	id := len(w.segments) - 1
 	w.edits = append(w.edits, edit{kind: editCharge, start: w.c.pos, end: w.c.pos, arg: uint32(id)})
 	return id
@@ -41,30 +43,17 @@ func (w *walker) next() { w.current = w.open(segNext) }
 func (w *walker) charge(cost int) {
 	if w.current != dead {
 		w.segments[w.current].cost += cost
-		w.segments[w.current].reach += cost
+		w.since += cost
 	}
 }
 
-// split ends a segment that has grown so long that it would run unchecked for
-// too long. It is called between instructions.
+// split gives a stretch that has grown too long a check. It is called between
+// instructions. The length goes by where code stands, not by which segment
+// pays for it: no way through the function without a check is longer.
 func (w *walker) split() {
-	if w.current != dead && w.segments[w.current].reach >= longest {
+	if w.current != dead && w.since >= longest {
 		w.next()
+		w.segments[w.current].check = true
+		w.since = 0
 	}
-}
-
-// placeChecks decides where the fuel is checked: at the entry, at loop heads,
-// after every longest units of straight code, and, which it tells, at the end.
-// An unchecked function leaves that to its callers.
-func (w *walker) placeChecks(unchecked bool) (late bool) {
-	since := 0
-	for i := range w.segments {
-		s := &w.segments[i]
-		since += s.reach
-		s.check = !unchecked && (s.kind != segNext || since >= longest)
-		if s.check {
-			since = s.reach
-		}
-	}
-	return !unchecked && since >= longestTail && len(w.callees) > 0
 }

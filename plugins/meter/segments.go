@@ -61,7 +61,7 @@ func (m *module) tableIndex(c *cursor) {
 
 func (m *module) readElements(c *cursor) {
 	m.elements = c.count("element segments", m.lim.MaxElements, 3)
-	start := c.pos
+	start, room := c.pos, m.lim.MaxElementItems
 	for range m.elements {
 		flags := c.u32()
 		if c.err == nil && flags > 7 {
@@ -87,7 +87,8 @@ func (m *module) readElements(c *cursor) {
 				c.fail("element kind 0x%02x is unknown", kind)
 			}
 		}
-		items := c.count("elements", len(c.buf), 1)
+		items := c.count("elements", room, 1)
+		room -= items
 		for i := 0; i < items && c.err == nil; i++ {
 			if exprs {
 				m.constExpr(c, secElement, start)

@@ -40,6 +40,7 @@ type walker struct {
 	verdicts  []verdict // of all functions, once known
 	segments  []segment
 	current   int // the running segment, or dead
+	since     int // the most that runs from the last check to here
 	edits     []edit
 }
 
