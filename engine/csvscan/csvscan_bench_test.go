@@ -106,3 +106,22 @@ func BenchmarkEncodingCSV(b *testing.B) {
 	}
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 }
+
+// BenchmarkOneRow is the whole decoding of an import of a single row.
+func BenchmarkOneRow(b *testing.B) {
+	data := companies(1, "\n")
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	var out batch.Batch
+	for b.Loop() {
+		d := New(bytes.NewReader(data), int64(len(data)), SniffWith(data, Dialect{}), Start)
+		names, err := d.Header()
+		if err != nil {
+			b.Fatal(err)
+		}
+		d.SetColumns(len(names))
+		if err := d.Next(&out, 4096, 1<<20); err != nil || len(out.Rows) != 1 {
+			b.Fatal(len(out.Rows), err)
+		}
+	}
+}

@@ -25,10 +25,12 @@ func SniffWith(head []byte, fixed Dialect) Dialect {
 		quotes = []byte{fixed.Quote}
 	}
 	best, bestScore := Dialect{delims[0], quotes[0]}, 0.0
+	widths := make(map[int]int)
 	for _, quote := range quotes {
 		for _, delim := range delims {
 			d := Dialect{Delimiter: delim, Quote: quote}
-			t := survey(head, cut, d)
+			clear(widths)
+			t := survey(head, cut, d, widths)
 			if quote == '\'' && fixed.Quote == 0 && !t.apostrophes() {
 				continue
 			}
@@ -52,9 +54,9 @@ type table struct {
 }
 
 // survey reads the first rows of head. The row that the end of head cuts counts
-// only if it is the first.
-func survey(head []byte, cut bool, d Dialect) table {
-	t := table{widths: make(map[int]int)}
+// only if it is the first. The table takes the empty map over.
+func survey(head []byte, cut bool, d Dialect, widths map[int]int) table {
+	t := table{widths: widths}
 	for len(head) > 0 && t.rows < sniffRows {
 		row := sniffRow(head, d)
 		if cut && t.rows > 0 && (row.open || row.end == len(head)) {
