@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 )
 
 // childRequest comes on the child's standard input, as JSON after its length (u32,
@@ -23,14 +25,24 @@ type childReply struct {
 	Report  *Report `json:"report,omitempty"`
 }
 
-const maxRequest = 64 << 10
+const (
+	maxRequest = 64 << 10
+
+	// childCPUVar is the only variable in the child's environment: its seconds of
+	// processor time, which it must know before it reads anything.
+	childCPUVar = "SLUICE_CHILD_CPU_SECONDS"
+)
 
 // CompileChild is the main of the child process that Config.Child starts. It
 // limits itself before it reads anything, compiles one module, tries it on both
 // of wazero's engines and reports. It returns the exit code. Whoever dispatches
 // to it does so first of all, while the process holds nothing of the server.
 func CompileChild(stdin io.Reader, stdout, stderr io.Writer) int {
-	if err := limitSelf(); err != nil {
+	seconds, err := strconv.ParseUint(os.Getenv(childCPUVar), 10, 16)
+	if err == nil {
+		err = limitSelf(seconds)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "limit child:", err)
 		return 1
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,14 +25,14 @@ type compiler struct {
 	limits Limits
 	dir    string // for folders that live as long as one compilation
 	child  []string
+	cpu    time.Duration
 	cache  *cache
 	turn   chan struct{}
 	events Events
 }
 
-// Bounds of the child process. The first two it sets for itself.
+// Bounds of the child process, besides its processor time.
 const (
-	childCPU    = 8 * time.Second
 	childMemory = 800 << 20
 	childTime   = time.Minute // on the wall, for a child that is stuck or a machine that is far too busy
 	maxReply    = 8 << 20     // bytes of its report
@@ -47,7 +48,7 @@ func newCompiler(c Config) (*compiler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &compiler{limits: c.Limits, dir: dir, child: c.Child, cache: cache,
+	return &compiler{limits: c.Limits, dir: dir, child: c.Child, cpu: c.ChildCPU, cache: cache,
 		turn: make(chan struct{}, 1), events: c.Events}, nil
 }
 
@@ -165,7 +166,7 @@ func (c *compiler) runChild(ctx context.Context, r childRequest, metered []byte)
 	ctx, cancel := context.WithTimeout(ctx, childTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.child[0], c.child[1:]...)
-	cmd.Env = []string{} // it needs nothing of ours
+	cmd.Env = []string{childCPUVar + "=" + strconv.Itoa(int(c.cpu.Seconds()))} // and nothing of ours
 	cmd.WaitDelay = time.Second
 	length := binary.LittleEndian.AppendUint32(nil, uint32(len(head)))
 	cmd.Stdin = io.MultiReader(bytes.NewReader(length), bytes.NewReader(head), bytes.NewReader(metered))
@@ -185,9 +186,9 @@ func (c *compiler) runChild(ctx context.Context, r childRequest, metered []byte)
 	if cmd.ProcessState == nil {
 		return nil, fmt.Errorf("start child that compiles: %w", err)
 	}
-	if used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); used > childCPU*3/4 { // it is killed a little early
+	if used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); used > c.cpu*3/4 { // it is killed a little early
 		return nil, fault.Wrap(fault.PluginInvalid, err,
-			"compiling the module takes more than %v; split its largest functions, and nest loops less", childCPU)
+			"compiling the module takes more than %v; split its largest functions, and nest loops less", c.cpu)
 	}
 	if text := string(stderr.bytes); strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") {
 		return nil, fault.Wrap(fault.PluginInvalid, err,

@@ -107,7 +107,8 @@ type Config struct {
 
 	// Child is the command that runs CompileChild, at most one at a time: this
 	// very binary and an argument by which its main knows.
-	Child []string
+	Child    []string
+	ChildCPU time.Duration // processor time of one; it limits itself to that
 
 	Guests        int   // that run at once; 0: GOMAXPROCS
 	MaxInstances  int   // alive at once, running or idle; 0: eight for each of Guests
@@ -119,7 +120,7 @@ type Config struct {
 
 // DefaultConfig is a Config without Dir and Child.
 func DefaultConfig() Config {
-	return Config{Limits: DefaultLimits(), MaxModules: 16, MaxCacheBytes: 1 << 30}
+	return Config{Limits: DefaultLimits(), ChildCPU: 8 * time.Second, MaxModules: 16, MaxCacheBytes: 1 << 30}
 }
 
 // Validate reports every problem of c, by field.
@@ -130,6 +131,9 @@ func (c Config) Validate() error {
 	}
 	if len(c.Child) == 0 {
 		errs = append(errs, fmt.Errorf("%s is empty; it must name the command that compiles", "Child"))
+	}
+	if c.ChildCPU < time.Second || c.ChildCPU > time.Minute {
+		errs = append(errs, fmt.Errorf("%s is %v; it must be between 1s and 1m", "ChildCPU", c.ChildCPU))
 	}
 	for field, n := range map[string]int64{"Guests": int64(c.Guests), "MaxInstances": int64(c.MaxInstances),
 		"MaxModules": int64(c.MaxModules), "MaxCacheBytes": c.MaxCacheBytes} {

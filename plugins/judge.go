@@ -3,7 +3,6 @@ package plugins
 import (
 	"context"
 	"errors"
-	"time"
 
 	"sluice/engine/batch"
 	"sluice/engine/fault"
@@ -164,12 +163,4 @@ func (w *work) count(n int) error {
 		return fault.New(fault.ImportFailed, "the plugin trapped on more than %d rows; the last: %s", most, clip(last, abi.MaxMessage))
 	}
 	return nil
-}
-
-// timeOf is what a plugin's rows take, in rows a second.
-func timeOf(rows int64, ran time.Duration) float64 {
-	if ran <= 0 {
-		return 0
-	}
-	return float64(rows) / ran.Seconds()
 }

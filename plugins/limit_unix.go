@@ -6,8 +6,7 @@ import "golang.org/x/sys/unix"
 
 // limitSelf bounds the process's processor time and memory. Past the first the
 // kernel kills it; past the second Go's runtime ends it.
-func limitSelf() error {
-	seconds := uint64(childCPU.Seconds())
+func limitSelf(seconds uint64) error {
 	if err := unix.Setrlimit(unix.RLIMIT_CPU, &unix.Rlimit{Cur: seconds, Max: seconds}); err != nil {
 		return err
 	}

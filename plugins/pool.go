@@ -116,12 +116,12 @@ func (p *pool) finished(ctx context.Context, s *Session) {
 }
 
 // leave closes what s has idle. Instances that still work are closed when they
-// are given back, the module after them.
-func (p *pool) leave(ctx context.Context, s *Session) {
+// are given back, the module after them. It reports whether s was still open.
+func (p *pool) leave(ctx context.Context, s *Session) bool {
 	p.mu.Lock()
 	if s.closed {
 		p.mu.Unlock()
-		return
+		return false
 	}
 	s.closed = true
 	var own []*instance
@@ -142,4 +142,5 @@ func (p *pool) leave(ctx context.Context, s *Session) {
 	if last {
 		s.lease.release(ctx)
 	}
+	return true
 }

@@ -23,6 +23,7 @@ func box(tb testing.TB, change func(*Config)) *Sandbox {
 		tb.Fatal(err)
 	}
 	c.Child = []string{exe, childArg}
+	c.ChildCPU = testChildCPU
 	if change != nil {
 		change(&c)
 	}

@@ -24,6 +24,8 @@ type Session struct {
 	lease  *lease // keeps the module
 	log    *Log
 
+	closing func(context.Context) error // runs once, when the session is closed; nil: nothing
+
 	mu          sync.Mutex
 	generations []*generation // by number of columns, rising
 
@@ -229,8 +231,10 @@ func (s *Session) callRows() int {
 // Close frees the instances. It waits for nobody: an instance that still works
 // is freed when it is given back.
 func (s *Session) Close(ctx context.Context) error {
-	s.box.instances.leave(ctx, s)
-	return nil
+	if !s.box.instances.leave(ctx, s) || s.closing == nil {
+		return nil
+	}
+	return s.closing(ctx)
 }
 
 // take returns an instance to work with, an idle or a fresh one.

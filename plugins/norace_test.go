@@ -1,0 +1,7 @@
+//go:build !race
+
+package plugins
+
+import "time"
+
+const testChildCPU = 8 * time.Second

@@ -1,0 +1,249 @@
+package plugins
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"sluice/engine/fault"
+	"sluice/engine/tuple"
+)
+
+// Records is where a registry keeps what it knows. A value is returned as it was
+// put.
+type Records interface {
+	// Record returns one record, or an error of code not_found.
+	Record(ctx context.Context, key tuple.Key) ([]byte, error)
+
+	// Records calls fn for each record whose key begins with prefix and is
+	// greater than after, in order, on one snapshot. Both views end with the
+	// call. An fn that returns false ends the walk.
+	Records(ctx context.Context, prefix, after tuple.Key, fn func(key tuple.Key, value []byte) (bool, error)) error
+
+	// Write puts and deletes records in one commit of less than 1,000 keys and
+	// 8 MB.
+	Write(ctx context.Context, changes []Change) error
+}
+
+// Change is one record to put, or to delete where Value is nil.
+type Change struct {
+	Key   tuple.Key
+	Value []byte
+}
+
+// Registry keeps the plugins of tenants: their versions, which one is active, and
+// who did what. All of it is records under keys that begin with the tenant, so
+// that no tenant can see another's.
+type Registry struct {
+	box     *Sandbox
+	records Records
+	now     func() time.Time
+
+	mu sync.Mutex // one change at a time: a change reads before it writes
+}
+
+// NewRegistry makes a Registry that runs its plugins in box.
+func NewRegistry(box *Sandbox, records Records) *Registry {
+	return &Registry{box: box, records: records, now: time.Now}
+}
+
+// Kinds of keys: what stands behind (tenant, kind).
+const (
+	kindVersion = "plugin"         // name, version → Version
+	kindCounter = "plugin_counter" // name → the newest version that ever was
+	kindBlob    = "plugin_blob"    // hash, number → a piece of a module
+	kindGone    = "plugin_gone"    // hash → when the last version with it was deleted
+	kindActive  = "plugin_active"  // object → activeRecord
+	kindAudit   = "plugin_audit"   // number → AuditEntry
+	kindBundle  = "plugin_bundle"  // job → bundleRecord
+)
+
+// Version is one uploaded plugin.
+type Version struct {
+	Name      string          `json:"name"`
+	Version   int             `json:"version"`
+	SHA256    string          `json:"sha256"`
+	Size      int             `json:"size"`
+	Describe  json.RawMessage `json:"describe"` // null: it says nothing of itself
+	Report    *Report         `json:"report"`
+	CreatedAt time.Time       `json:"created_at"`
+	KeyID     string          `json:"key_id"` // of who uploaded it
+	Active    bool            `json:"active"`
+}
+
+// Info is what a job is pinned to.
+func (v *Version) Info() Info { return Info{v.Name, v.Version, v.SHA256} }
+
+// maxVersions bounds what one tenant may store.
+const maxVersions = 1000
+
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// CheckName holds a plugin's name against the rules.
+func CheckName(name string) error {
+	if !namePattern.MatchString(name) {
+		return fault.New(fault.Validation, "%q is no plugin name; it must be 1 to 64 characters a-z, 0-9, _ and -, the first a letter or digit", clip(name, 80))
+	}
+	if name == "active" || name == "audit" {
+		return fault.New(fault.Validation, "%q is reserved and cannot be a plugin's name", name)
+	}
+	return nil
+}
+
+// Upload tries a module and stores it as the next version of name.
+func (r *Registry) Upload(ctx context.Context, tenant, keyID, name string, wasm []byte) (*Version, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	report, err := r.box.Check(ctx, wasm)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all, err := r.versions(ctx, tenant, "")
+	if err != nil {
+		return nil, err
+	}
+	if len(all) >= maxVersions {
+		return nil, fault.New(fault.Conflict, "there are %d plugin versions; delete some that are not active first", len(all))
+	}
+	v := &Version{Name: name, Version: 1, SHA256: Hash(wasm), Size: len(wasm), Describe: report.Describe,
+		Report: report, CreatedAt: r.now().UTC().Truncate(time.Millisecond), KeyID: keyID}
+	counter := tuple.New(tenant, kindCounter).String(name)
+	if err := r.get(ctx, counter, &v.Version); err == nil {
+		v.Version++
+	} else if !errors.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	if err := r.putBlob(ctx, tenant, v.SHA256, wasm); err != nil {
+		return nil, err
+	}
+	audit, err := r.audit(ctx, tenant, AuditEntry{KeyID: keyID, Action: "upload", Name: name, Version: v.Version, SHA256: v.SHA256})
+	if err != nil {
+		return nil, err
+	}
+	changes := []Change{audit, {Key: tuple.New(tenant, kindGone).String(v.SHA256)}}
+	for key, value := range map[string]any{
+		string(counter): v.Version,
+		string(tuple.New(tenant, kindVersion).String(name).Uint64(uint64(v.Version))): v,
+	} {
+		data, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("encode plugin record: %w", err)
+		}
+		changes = append(changes, Change{tuple.Key(key), data})
+	}
+	if err := r.records.Write(ctx, changes); err != nil {
+		return nil, fmt.Errorf("store plugin: %w", err)
+	}
+	return v, nil
+}
+
+// List returns the tenant's versions by name and number; name "" means all.
+func (r *Registry) List(ctx context.Context, tenant, name string) ([]*Version, error) {
+	list, err := r.versions(ctx, tenant, name)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" && len(list) == 0 {
+		return nil, fault.New(fault.NotFound, "there is no plugin %q", clip(name, 80))
+	}
+	active, err := r.Active(ctx, tenant, Object)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range list {
+		v.Active = active != nil && active.Name == v.Name && active.Version == v.Version
+	}
+	return list, nil
+}
+
+func (r *Registry) versions(ctx context.Context, tenant, name string) ([]*Version, error) {
+	prefix := tuple.New(tenant, kindVersion)
+	if name != "" {
+		prefix = prefix.String(name)
+	}
+	list := []*Version{}
+	err := r.records.Records(ctx, prefix, nil, func(_ tuple.Key, value []byte) (bool, error) {
+		v := &Version{}
+		if err := json.Unmarshal(value, v); err != nil {
+			return false, fmt.Errorf("decode plugin record: %w", err)
+		}
+		list = append(list, v)
+		return true, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list plugins: %w", err)
+	}
+	return list, nil
+}
+
+// Version returns one version; 0 means the newest.
+func (r *Registry) Version(ctx context.Context, tenant, name string, version int) (*Version, error) {
+	list, err := r.List(ctx, tenant, name)
+	if err != nil {
+		return nil, err
+	}
+	if version == 0 {
+		return list[len(list)-1], nil
+	}
+	for _, v := range list {
+		if v.Version == version {
+			return v, nil
+		}
+	}
+	return nil, fault.New(fault.NotFound, "there is no version %d of the plugin %q", version, name)
+}
+
+// Delete removes a version that is not active. Its module stays as long as a job
+// that is pinned to it may still run.
+func (r *Registry) Delete(ctx context.Context, tenant, keyID, name string, version int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v, err := r.Version(ctx, tenant, name, version)
+	if err != nil {
+		return err
+	}
+	if v.Active {
+		return fault.New(fault.Conflict, "version %d of the plugin %q is active; activate another one, or none, first", version, name)
+	}
+	all, err := r.versions(ctx, tenant, "")
+	if err != nil {
+		return err
+	}
+	users := 0
+	for _, other := range all {
+		if other.SHA256 == v.SHA256 {
+			users++
+		}
+	}
+	audit, err := r.audit(ctx, tenant, AuditEntry{KeyID: keyID, Action: "delete", Name: name, Version: v.Version, SHA256: v.SHA256})
+	if err != nil {
+		return err
+	}
+	changes := []Change{audit, {Key: tuple.New(tenant, kindVersion).String(name).Uint64(uint64(v.Version))}}
+	if users == 1 {
+		changes = append(changes, Change{tuple.New(tenant, kindGone).String(v.SHA256), timeRecord(r.now())})
+	}
+	if err := r.records.Write(ctx, changes); err != nil {
+		return fmt.Errorf("delete plugin: %w", err)
+	}
+	return r.tidy(ctx, tenant)
+}
+
+// get reads one record of JSON.
+func (r *Registry) get(ctx context.Context, key tuple.Key, into any) error {
+	data, err := r.records.Record(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("decode plugin record: %w", err)
+	}
+	return nil
+}
