@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +40,42 @@ func (t *Table) ByDomain(ctx context.Context, domain []byte) (company.Company, e
 		if err != nil || !there(p) {
 			return none, err
 		}
-		return placeRecord(p), nil
+		if !placeMoved(p) {
+			return placeRecord(p), nil
+		}
+		return t.agreed(ctx, v, placeRecord(p), domain)
 	})
+}
+
+// agreed returns where the moved company at rec is by its id. A commit tells of
+// domains first, of ids after, so for a moment the id still leads to the version
+// before: which is the one to give, lest a Get after this finds an older one.
+func (t *Table) agreed(ctx context.Context, v *view, rec uint64, domain []byte) (uint64, error) {
+	birth, _, err := t.rowDomain(ctx, v, rec)
+	if err != nil || birth == none {
+		return rec, err
+	}
+	at, err := t.committed(ctx, v, birth)
+	if err != nil || at == rec || at == none {
+		return rec, err
+	}
+	if _, d, err := t.rowDomain(ctx, v, at); err != nil || !bytes.Equal(d, domain) {
+		return rec, err
+	}
+	return at, nil
+}
+
+// rowDomain returns the birth and the domain of a row; none where it is missing.
+func (t *Table) rowDomain(ctx context.Context, v *view, rec uint64) (birth uint64, domain []byte, err error) {
+	b, err := t.blockWith(ctx, v, rec)
+	if err != nil {
+		return none, nil, err
+	}
+	g, i, ok := b.find(uint8(rec))
+	if !ok {
+		return none, nil, nil
+	}
+	return g.birth(i), company.Record(g.record(i)).Domain(), nil
 }
 
 // Count returns the number of companies as of the last commit.

@@ -1,0 +1,243 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"sluice/engine/company"
+	"sluice/engine/fault"
+	"sluice/storage"
+	"sluice/storage/memkv"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Readers beside a busy writer, folds and vacuum: a company that is never
+// changed is always found, one that is changed without end is found with one of
+// its versions, never an older one than before, and scans see one moment: the
+// sum over all companies of one group is constant.
+func TestReadersBesideWriter(t *testing.T) {
+	ctx, kv := context.Background(), memkv.New()
+	o := Options{CacheBytes: 64 << 10, DeltaRows: 50, Vacuum: true}
+	s, tab := mustOpen(t, kv, o)
+	const rows, rounds = 400, 150
+	var create []company.Op
+	for i := range rows {
+		create = append(create, upsert(false, company.Name, "0", company.Domain, fmt.Sprintf("d%d.com", i), company.City, "x"))
+	}
+	made := apply(t, tab, create...)
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	defer func() { stop.Store(true); wg.Wait(); mustClose(t, s) }()
+	reader := func(f func(rnd *rand.Rand) error) {
+		wg.Go(func() {
+			rnd := rand.New(rand.NewSource(rand.Int63()))
+			for !stop.Load() {
+				if err := f(rnd); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	version := func(c company.Company) (n int) {
+		_, _ = fmt.Sscan(string(text(c.Record, company.Name)), &n)
+		return n
+	}
+	for range 2 {
+		last := make([]int, rows)
+		reader(func(rnd *rand.Rand) error {
+			i := rnd.Intn(rows)
+			c, err := tab.Get(ctx, made[i].ID)
+			if rnd.Intn(2) == 0 {
+				c, err = tab.ByDomain(ctx, fmt.Appendf(nil, "d%d.com", i))
+			}
+			if err != nil || c.ID != made[i].ID || version(c) < last[i] {
+				return fmt.Errorf("row %d: %+v, %w, was at version %d", i, c, err, last[i])
+			}
+			last[i] = version(c)
+			return nil
+		})
+	}
+	reader(func(*rand.Rand) error {
+		sum, n := 0, 0
+		err := tab.Scan(ctx, Cursor{}, 0, func(c company.Company, _ Cursor) error {
+			n++
+			sum += version(c)
+			return nil
+		})
+		if err != nil || n != rows || sum%7 != 0 {
+			return fmt.Errorf("scan saw %d rows, sum %d, %w", n, sum, err)
+		}
+		return nil
+	})
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() {
+			rnd := rand.New(rand.NewSource(int64(w)))
+			for round := 1; round <= rounds; round++ {
+				// Seven rows of this writer rise by one, so any whole sum is a
+				// multiple of seven.
+				var ops []company.Op
+				from := w*100 + rnd.Intn(93)
+				err := tab.Update(ctx, func(tx *Tx) error {
+					ops = ops[:0]
+					for i := from; i < from+7; i++ {
+						c, err := tx.Get(made[i].ID)
+						if err != nil {
+							return err
+						}
+						ops = append(ops, company.Op{Kind: company.Modify, ID: made[i].ID,
+							Patch: patch(company.Name, fmt.Sprint(version(c)+1))})
+					}
+					n, err := tx.Apply(ops, make([]company.Result, len(ops)))
+					if err == nil && n < len(ops) {
+						err = errors.New("full")
+					}
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if round%40 == 0 {
+					if err := tab.Vacuum(ctx); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	writers.Wait()
+	sound(t, tab)
+}
+
+// Updates from many goroutines share commits, and each gets its own answer.
+func TestUpdatesMerge(t *testing.T) {
+	ctx := context.Background()
+	kv := &countingKV{KV: memkv.New()}
+	s, tab := mustOpen(t, kv, testOptions())
+	defer mustClose(t, s)
+	const clients, each = 32, 40
+	before := kv.commits.Load()
+	var wg sync.WaitGroup
+	for w := range clients {
+		wg.Go(func() {
+			for i := range each {
+				fails := (w+i)%5 == 0
+				wrong := errors.New("wrong")
+				op := upsert(false, company.Name, "N", company.Domain, fmt.Sprintf("w%d-%d.com", w, i))
+				var result [1]company.Result
+				err := tab.Update(ctx, func(tx *Tx) error {
+					if _, err := tx.Apply([]company.Op{op}, result[:]); err != nil {
+						return err
+					}
+					if fails {
+						return wrong
+					}
+					return nil
+				})
+				if fails != errors.Is(err, wrong) || !fails && err != nil || result[0].Outcome != company.Created {
+					t.Errorf("client %d: %v, %+v", w, err, result[0])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n, err := tab.Count(ctx); err != nil || n != clients*each/5*4 {
+		t.Errorf("%d companies, %v", n, err)
+	}
+	if n := kv.commits.Load() - before; n >= clients*each/2 {
+		t.Errorf("%d commits for %d updates", n, clients*each)
+	}
+	sound(t, tab)
+}
+
+type countingKV struct {
+	storage.KV
+	commits atomic.Int64
+}
+
+func (kv *countingKV) Commit(ctx context.Context, ops []storage.Op, guards []storage.Guard) error {
+	kv.commits.Add(1)
+	if len(guards) == 0 {
+		return errors.New("a commit without a guard")
+	}
+	return kv.KV.Commit(ctx, ops, guards)
+}
+
+// A second opening takes the lease, and the first can write no more.
+func TestLeaseIsLost(t *testing.T) {
+	ctx, kv := context.Background(), memkv.New()
+	s1, tab1 := mustOpen(t, kv, testOptions())
+	apply(t, tab1, upsert(false, company.Name, "A", company.Domain, "a.com"))
+	s2, tab2 := mustOpen(t, kv, testOptions())
+	for range 2 {
+		err := tab1.Update(ctx, func(tx *Tx) error {
+			_, err := tx.Apply([]company.Op{upsert(false, company.Name, "B", company.Domain, "b.com")}, make([]company.Result, 1))
+			return err
+		})
+		if !errors.Is(err, storage.ErrGuard) {
+			t.Fatalf("wrote without the lease: %v", err)
+		}
+	}
+	apply(t, tab2, upsert(false, company.Name, "C", company.Domain, "c.com"))
+	if _, err := tab2.ByDomain(ctx, []byte("b.com")); !errors.Is(err, fault.NotFound) {
+		t.Fatal(err)
+	}
+	sound(t, tab2)
+	mustClose(t, s1)
+	mustClose(t, s2)
+	if err := tab2.Update(ctx, func(*Tx) error { return nil }); !errors.Is(err, fault.Overloaded) {
+		t.Fatalf("a closed table answered %v", err)
+	}
+}
+
+// A caller that goes away before its turn leaves nothing behind.
+func TestUpdateCanceled(t *testing.T) {
+	s, tab := mustOpen(t, memkv.New(), testOptions())
+	defer mustClose(t, s)
+	held, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = tab.Update(context.Background(), func(*Tx) error { close(held); <-release; return nil })
+	})
+	<-held
+	ctx, cancel := context.WithCancel(context.Background())
+	var ran atomic.Bool
+	wg.Go(func() {
+		if err := tab.Update(ctx, func(*Tx) error { ran.Store(true); return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled update: %v", err)
+		}
+	})
+	for {
+		tab.writer.mu.Lock()
+		n := len(tab.writer.queue)
+		tab.writer.mu.Unlock()
+		if n == 1 {
+			break
+		}
+	}
+	cancel()
+	for {
+		tab.writer.mu.Lock()
+		left := tab.writer.queue[0].state.Load() == left
+		tab.writer.mu.Unlock()
+		if left {
+			break
+		}
+	}
+	close(release)
+	wg.Wait()
+	if ran.Load() {
+		t.Error("a canceled update ran")
+	}
+}
