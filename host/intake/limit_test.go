@@ -33,9 +33,9 @@ func TestLimits(t *testing.T) {
 		f(sent{contentType: "application/json", coding: coding, limits: small, body: compress(coding, json(101))}, fault.PayloadTooLarge)
 		f(sent{contentType: "application/json", coding: coding, limits: small, body: compress(coding, json(90)+strings.Repeat(" ", 11))}, fault.PayloadTooLarge)
 		f(sent{contentType: formType, coding: coding, limits: small, body: compress(coding, form2("x")+strings.Repeat("x", 1000))}, fault.PayloadTooLarge)
-		f(sent{contentType: "application/json", coding: coding, body: compress(coding, json(20<<20))}, "")
-		f(sent{contentType: "application/json", coding: coding, body: compress(coding, json(20<<20+1))}, fault.PayloadTooLarge)
 	}
+	f(sent{contentType: "application/json", body: json(20 << 20)}, "")
+	f(sent{contentType: "application/json", body: json(20<<20 + 1)}, fault.PayloadTooLarge)
 	// Bombs: a ratio that no real file has, past what is free.
 	for _, coding := range []string{"gzip", "zstd"} {
 		f(sent{contentType: "text/csv", coding: coding, body: compress(coding, strings.Repeat("x", ratioFreeBytes))}, "")
