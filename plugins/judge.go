@@ -97,7 +97,9 @@ func (w *work) call(ctx context.Context, rows []uint32, e *effort, fuel int64, f
 	if err != nil {
 		return 0, false, err
 	}
-	w.send.measure(rows, len(rows), maxCallBytes)
+	if len(w.send.rows) != len(rows) || &w.send.rows[0] != &rows[0] {
+		w.send.measure(rows, len(rows), maxCallBytes)
+	}
 	w.got.columns, w.got.crossed, w.got.rows = w.g.answer.own, len(w.send.input), len(rows)
 	wasFresh = in.calls == 0
 	in.calls++

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"unicode/utf8"
 
 	"sluice/engine/batch"
@@ -112,39 +113,51 @@ func (g *incoming) checkErrors() error {
 	return nil
 }
 
+// checkCells is the loop that a plugin's price per row hangs on, so its sums are
+// kept in locals.
 func (g *incoming) checkCells(l Limits) error {
-	size := uint64(len(g.mem))
-	g.low, g.high, g.pointed = math.MaxUint64, 0, 0
-	g.bytes += uint64(len(g.cells))
+	size, most := uint64(len(g.mem)), uint64(l.BytesOut)
+	low, high, pointed := uint64(math.MaxUint64), uint64(0), uint64(0)
+	fixed := g.bytes + uint64(len(g.cells))
 	for i := 0; i+abi.CellSize <= len(g.cells); i += abi.CellSize {
-		ptr, meta := uint64(abi.U32(g.cells[i:])), abi.U32(g.cells[i+4:])
+		p := g.cells[i : i+abi.CellSize : i+abi.CellSize]
+		ptr, meta := uint64(abi.U32(p)), abi.U32(p[4:])
 		n := uint64(meta & abi.MaxCell)
 		if ptr+n > size {
 			return g.badCell(i, "is outside of memory")
 		}
 		// The sum comes first: it bounds the work that the checks below do.
-		if g.bytes += n; g.bytes > uint64(l.BytesOut) {
+		if pointed += n; fixed+pointed > most {
 			return trapf("the result has more than %d bytes", l.BytesOut)
 		}
-		switch kind := meta >> abi.KindShift; kind {
-		case abi.KindText:
-		case abi.KindAbsent, abi.KindNull:
-			if n != 0 {
-				return g.badCell(i, "is absent or null and has bytes")
+		if kind := uint8(meta >> abi.KindShift); kind != abi.KindText {
+			if what := g.badKind(kind, ptr, n); what != "" {
+				return g.badCell(i, what)
 			}
-		case abi.KindNumber, abi.KindBool, abi.KindJSON:
-			if !validJSON(uint8(kind), g.mem[ptr:ptr+n]) {
-				return g.badCell(i, "is not the JSON that its kind says")
-			}
-		default:
-			return g.badCell(i, "has an invalid kind")
 		}
 		if n > 0 {
-			g.low, g.high = min(g.low, ptr), max(g.high, ptr+n)
-			g.pointed += n
+			low, high = min(low, ptr), max(high, ptr+n)
 		}
 	}
+	g.low, g.high, g.pointed, g.bytes = low, high, pointed, fixed+pointed
 	return nil
+}
+
+// badKind says what is wrong with the n bytes at ptr of a cell that is not text.
+func (g *incoming) badKind(kind uint8, ptr, n uint64) string {
+	switch kind {
+	case abi.KindAbsent, abi.KindNull:
+		if n != 0 {
+			return "is absent or null and has bytes"
+		}
+	case abi.KindNumber, abi.KindBool, abi.KindJSON:
+		if !validJSON(kind, g.mem[ptr:ptr+n]) {
+			return "is not the JSON that its kind says"
+		}
+	default:
+		return "has an invalid kind"
+	}
+	return ""
 }
 
 func (g *incoming) badCell(at int, what string) error {
@@ -181,10 +194,12 @@ func (g *incoming) copyOut(o *outgoing, out *batch.Batch, pass []int) {
 	if span {
 		out.Arena = append(out.Arena, g.mem[g.low:g.high]...)
 	}
-	table := g.cells
+	if !span {
+		shift = 0
+	}
+	width := g.columns * abi.CellSize
+	out.Cells = slices.Grow(out.Cells, int(g.result.Rows)*(g.columns+len(pass)))
 	for i := range int(g.result.Rows) {
-		row := table[:g.columns*abi.CellSize]
-		table = table[g.columns*abi.CellSize:]
 		source := i
 		if g.source != nil {
 			source = int(abi.U32(g.source[i*abi.SourceSize:]))
@@ -192,25 +207,42 @@ func (g *incoming) copyOut(o *outgoing, out *batch.Batch, pass []int) {
 		if g.failed[source] {
 			continue
 		}
-		for ; len(row) >= abi.CellSize; row = row[abi.CellSize:] {
-			c := batch.Cell{Off: abi.U32(row), Meta: abi.U32(row[4:])}
-			switch {
-			case c.Meta&abi.MaxCell == 0:
-				c.Off = 0
-			case span:
-				c.Off += shift
-			default:
-				ptr := c.Off
-				c.Off = uint32(len(out.Arena))
-				out.Arena = append(out.Arena, g.mem[ptr:int(ptr)+c.Len()]...)
-			}
-			out.Cells = append(out.Cells, c)
+		at := len(out.Cells)
+		out.Cells = out.Cells[:at+g.columns]
+		readCells(out.Cells[at:], g.cells[i*width:(i+1)*width], shift)
+		if !span {
+			g.copyCells(out, out.Cells[at:])
 		}
 		from := o.rows[source]
-		cells := o.in.Row(int(from))
-		for _, column := range pass {
-			out.Cells = append(out.Cells, out.Append(cells[column].Kind(), o.in.Bytes(cells[column])))
+		if len(pass) > 0 {
+			cells := o.in.Row(int(from))
+			for _, column := range pass {
+				out.Cells = append(out.Cells, out.Append(cells[column].Kind(), o.in.Bytes(cells[column])))
+			}
 		}
 		out.Source = append(out.Source, from)
+	}
+}
+
+// readCells reads a row of cells whose bytes lie shift further in the arena.
+func readCells(dst []batch.Cell, row []byte, shift uint32) {
+	for i := range dst {
+		p := row[:abi.CellSize:abi.CellSize]
+		row = row[abi.CellSize:]
+		c := batch.Cell{Off: abi.U32(p) + shift, Meta: abi.U32(p[4:])}
+		if c.Meta&abi.MaxCell == 0 {
+			c.Off = 0 // it may point anywhere
+		}
+		dst[i] = c
+	}
+}
+
+// copyCells copies the bytes of cells that still point into the guest.
+func (g *incoming) copyCells(out *batch.Batch, cells []batch.Cell) {
+	for i, c := range cells {
+		if n := c.Len(); n > 0 {
+			cells[i].Off = uint32(len(out.Arena))
+			out.Arena = append(out.Arena, g.mem[c.Off:int(c.Off)+n]...)
+		}
 	}
 }

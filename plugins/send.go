@@ -93,10 +93,10 @@ func (o *outgoing) write(region []byte, base uint32) {
 			if c.Meta&abi.MaxCell != 0 {
 				ptr = c.Off + shift
 			}
-			p := table[:abi.CellSize]
+			p := table[:abi.CellSize:abi.CellSize]
+			table = table[abi.CellSize:]
 			abi.PutU32(p, ptr)
 			abi.PutU32(p[4:], c.Meta)
-			table = table[abi.CellSize:]
 		}
 	}
 }
