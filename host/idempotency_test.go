@@ -423,6 +423,20 @@ func TestReplayCompany(t *testing.T) {
 	}
 }
 
+// The same on the store that servers run on: rows and answer in one commit there.
+func TestReplayOnDisk(t *testing.T) {
+	s := startServer(t)
+	key := s.key("acme", WriteCompanies, ReadImports)
+	for _, body := range []string{"name,domain\nA,a.example\n", rows(600)} {
+		headers := []string{"Content-Type: text/csv", "Idempotency-Key: " + fmt.Sprint(len(body))}
+		first := s.do("POST", importPath, key, body, headers...)
+		again := s.do("POST", importPath, key, body, headers...)
+		if first.StatusCode/100 != 2 || again.StatusCode != first.StatusCode || string(again.body) != string(first.body) || again.Header.Get(replayedHeader) != "true" {
+			t.Fatalf("%d %s\nfirst: %d %s", again.StatusCode, again.body, first.StatusCode, first.body)
+		}
+	}
+}
+
 func TestStoredAnswerCodec(t *testing.T) {
 	f := func(s storedAnswer) {
 		t.Helper()
