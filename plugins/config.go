@@ -16,7 +16,7 @@ type Limits struct {
 	FuelPerRow   int64         // a call of n rows may burn n times this,
 	FuelPerBatch int64         // and at most this
 	FuelStart    int64         // of each of _initialize, open and describe
-	BatchTime    time.Duration // running time of one call with its retries; past it the job fails
+	BatchTime    time.Duration // processor time of one call with its retries; past it the job fails
 	CallRows     int           // rows in one call
 	CallBytes    int           // cells and their bytes in one call; a single row may have more
 	RowsOut      int           // answered for one input row
@@ -36,7 +36,7 @@ func DefaultLimits() Limits {
 		FuelPerRow:   20_000_000,
 		FuelPerBatch: 200_000_000,
 		FuelStart:    200_000_000,
-		BatchTime:    time.Second,
+		BatchTime:    500 * time.Millisecond,
 		CallRows:     1024,
 		CallBytes:    512 << 10,
 		RowsOut:      100,

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
@@ -33,7 +34,7 @@ type instance struct {
 	tank    tank
 	effort  *effort       // of the batch that is being worked on
 	turn    time.Duration // run since it last made room
-	since   time.Time     // when it was last seen
+	since   time.Duration // the thread's time when it was last seen
 	yielded time.Time
 
 	log     *Log
@@ -107,13 +108,14 @@ func (in *instance) run(ctx context.Context, e *effort, fuel int64, fn func() er
 	}
 	in.placed, in.turn = true, 0
 	in.call.Context, in.effort = ctx, e
-	in.since = time.Now()
-	in.yielded = in.since
 	in.tank.fill(fuel)
+	runtime.LockOSThread()
+	in.since, in.yielded = threadTime(), time.Now()
 
 	err := fn()
 
-	in.clockRun(time.Now())
+	in.clockRun()
+	runtime.UnlockOSThread()
 	if in.placed {
 		in.placed = false
 		in.gate.leave(in.tenant, in.turn)

@@ -3,3 +3,5 @@
 package plugins
 
 const mapNoReserve = 0
+
+func adviseMemory([]byte) {}

@@ -20,6 +20,7 @@ func allocateMemory(_, most uint64) experimental.LinearMemory {
 	if err != nil {
 		return &heapMemory{most: most} // out of address space: slower, and still bounded
 	}
+	adviseMemory(all)
 	return &mappedMemory{all: all}
 }
 
