@@ -1,0 +1,161 @@
+// cleaner tidies company lists: white space in names, domains out of addresses,
+// countries to ISO 3166-1 codes, counts of employees to size buckets.
+//
+// Configuration, all of it optional:
+//
+//	{"countries": "keep"}   leave countries as they are
+//	{"strict": true}        reject rows with a country or a size that is not known
+#include "../../sdk/c/sluice.h"
+#include "countries.h"
+
+static sl_column company, site, domain_in, employees, country_in;
+static sl_field name, domain, website, size, country;
+static int keep_countries, strict;
+
+// ---- Countries: a table of the hashes of all spellings, made when the plugin is
+// opened.
+
+#define SLOTS 2048
+static struct { const sl_u8 *at; sl_u32 len; const sl_u8 *code; } slots[SLOTS];
+static int ready;
+
+static sl_u32 hash(sl_text t) {
+  sl_u32 h = 2166136261u;
+  for (sl_u32 i = 0; i < t.len; i++) h = (h ^ sl_lower_byte(t.at[i])) * 16777619u;
+  return h ^ h >> 15;
+}
+
+static int same_folded(const sl_u8 *a, const sl_u8 *b, sl_u32 n) {
+  for (sl_u32 i = 0; i < n; i++) if (sl_lower_byte(a[i]) != sl_lower_byte(b[i])) return 0;
+  return 1;
+}
+
+static sl_u32 slot_of(sl_text t) {
+  sl_u32 s = hash(t) % SLOTS;
+  while (slots[s].at && (slots[s].len != t.len || !same_folded(slots[s].at, t.at, t.len))) s = (s + 1) % SLOTS;
+  return s;
+}
+
+static void read_countries(void) {
+  const sl_u8 *p = (const sl_u8 *)country_list, *code = p;
+  while (*p) {
+    const sl_u8 *start = p;
+    while (*p != '|' && *p != '\n') p++;
+    sl_u32 s = slot_of((sl_text){start, (sl_u32)(p - start), SL_TEXT});
+    slots[s].at = start; slots[s].len = p - start; slots[s].code = code;
+    if (*p++ == '\n') code = p;
+  }
+  ready = 1;
+}
+
+// ---- Texts.
+
+// tidy trims t and makes one space of several; t itself where nothing changes.
+static sl_text tidy(sl_text t) {
+  t = sl_trim(t);
+  sl_u32 i = 0;
+  while (i < t.len && (t.at[i] > ' ' || (t.at[i] == ' ' && t.at[i + 1] > ' '))) i++;
+  if (i == t.len) return t;
+  sl_u8 *to = sl_alloc(t.len);
+  sl_u32 n = 0;
+  for (i = 0; i < t.len; i++) {
+    if (!sl_is_space(t.at[i])) to[n++] = t.at[i];
+    else if (!sl_is_space(t.at[i - 1])) to[n++] = ' ';
+  }
+  return (sl_text){to, n, SL_TEXT};
+}
+
+// host_of cuts the host out of a web or mail address and lowers its letters.
+static sl_text host_of(sl_row *r, sl_text t) {
+  t = sl_trim(t);
+  const sl_u8 *p = t.at, *end = p + t.len;
+  for (sl_u32 i = 0; i + 2 < t.len && i < 8; i++)
+    if (p[i] == ':' && p[i + 1] == '/' && p[i + 2] == '/') { p += i + 3; break; }
+  if (end - p > 4 && (p[0] | 32) == 'w' && (p[1] | 32) == 'w' && (p[2] | 32) == 'w' && p[3] == '.') p += 4;
+  const sl_u8 *q = p, *port = 0;
+  for (; q < end; q++) {
+    sl_u8 c = *q;
+    if (c == '/' || c == '?' || c == '#') break;
+    if (c == '@') { p = q + 1; port = 0; }
+    else if (c == ':') port = q;
+  }
+  if (port) q = port;
+  if (q > p && q[-1] == '.') q--;
+  return sl_lower(r, (sl_text){p, (sl_u32)(q - p), SL_TEXT});
+}
+
+// bucket_of names the size bucket of "250", "1,200", "201 - 500", "201–500", "500+"
+// or "2.5k"; 0 where there is no number.
+static const char *bucket_of(sl_text t) {
+  static const sl_u32 ends[] = {10, 50, 200, 500, 1000, 5000, 10000};
+  static const char *const names[] = {"1-10", "11-50", "51-200", "201-500", "501-1000", "1001-5000", "5001-10000", "10001+"};
+  sl_u64 n = 0;
+  sl_u32 i = 0, digits = 0;
+  while (i < t.len && t.at[i] - '0' > 9u) i++;
+  for (; i < t.len; i++) {
+    sl_u8 c = t.at[i];
+    if (c - '0' <= 9u) { n = n * 10 + (c - '0'); if (n > 100000000) n = 100000000; digits++; }
+    else if (c == '.' && i + 2 < t.len && (t.at[i + 2] | 32) == 'k') { n = n * 10 + (t.at[i + 1] - '0'); n *= 100; i += 3; break; }
+    else if (c == '.' && i + 1 < t.len && t.at[i + 1] == '0' && i + 2 >= t.len) break;
+    else if (c != ',' && c != '.' && c != '\'') break;
+  }
+  if (!digits) return 0;
+  if (i < t.len && (t.at[i] | 32) == 'k') n *= 1000;
+  if (i < t.len && t.at[i] == '+') n++;
+  if (n == 0) return 0;
+  for (i = 0; i < 7; i++) if (n <= ends[i]) return names[i];
+  return names[7];
+}
+
+static void open(sl_job *job) {
+  if (!ready) read_countries();
+  keep_countries = sl_same(sl_config_text(job, "countries", "iso"), sl_str("keep"));
+  strict = sl_config_bool(job, "strict", 0);
+  company = sl_input(job, "Company");
+  if (company < 0) company = sl_input(job, "Name");
+  if (company < 0) company = sl_input(job, "Company name");
+  site = sl_input(job, "Website");
+  domain_in = sl_input(job, "Domain");
+  employees = sl_input(job, "Employees");
+  if (employees < 0) employees = sl_input(job, "Size");
+  country_in = sl_input(job, "Country");
+  if (company < 0 && site < 0 && domain_in < 0) sl_refuse(job, "the file has none of the columns Company, Name, Website and Domain");
+  name = sl_output(job, "name");
+  domain = sl_output(job, "domain");
+  website = sl_output(job, "website");
+  size = sl_output(job, "size");
+  country = sl_output(job, "country");
+  sl_pass(job, "industry", "Industry");
+  sl_pass(job, "city", "City");
+  sl_pass(job, "phone", "Phone");
+  sl_pass(job, "description", "Description");
+}
+
+static void row(sl_row *r) {
+  sl_text t = sl_get(r, company);
+  if (t.len) sl_set(r, name, tidy(t));
+  t = sl_get(r, site);
+  if (t.len) sl_set(r, website, sl_trim(t));
+  sl_text d = sl_get(r, domain_in);
+  d = host_of(r, d.len ? d : t);
+  if (d.len) sl_set(r, domain, d);
+
+  t = sl_trim(sl_get(r, employees));
+  if (t.len) {
+    const char *bucket = bucket_of(t);
+    if (bucket) sl_set_str(r, size, bucket);
+    else if (strict) sl_reject(r, employees, "unknown_size", "there is no number of employees in it");
+    else sl_copy(r, size, employees);
+  }
+  t = sl_trim(sl_get(r, country_in));
+  if (!t.len) return;
+  sl_u32 s = keep_countries ? 0 : slot_of(t);
+  if (keep_countries) sl_copy(r, country, country_in);
+  else if (slots[s].at) sl_set(r, country, (sl_text){slots[s].code, 2, SL_TEXT});
+  else if (strict) sl_reject(r, country_in, "unknown_country", "it is no country's name or ISO code");
+  else sl_copy(r, country, country_in);
+}
+
+SLUICE_PLUGIN(open, row,
+  "{\"name\":\"cleaner\",\"version\":\"1.0.0\",\"description\":\"Tidies names, domains, countries and company sizes\","
+  "\"config\":{\"type\":\"object\",\"properties\":{\"countries\":{\"enum\":[\"iso\",\"keep\"]},\"strict\":{\"type\":\"boolean\"}}}}")
