@@ -53,8 +53,6 @@ func (d *directory) entry(block uint64) dirEntry {
 	return d.pages[n/dirPageBlocks][n%dirPageBlocks]
 }
 
-func (d *directory) end() uint64 { return d.first + uint64(len(d.pages))*dirPageBlocks }
-
 // edit is a directory being changed: it shares the pages that it leaves alone.
 type dirEdit struct {
 	directory

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/storage"
 )
@@ -58,12 +59,7 @@ func (u *upkeepCommit) kill(number uint64, dead []deadRow, horizon uint64) error
 	vec.settle(horizon)
 	e := u.v.dir.entry(number)
 	if number < u.v.next>>blockBits && e.live() == 0 && len(vec.recent) == 0 && vec.old.len() >= e.phys() {
-		var b block
-		if err := b.read(context.Background(), &u.t.src, number, 0); err != nil {
-			return err
-		}
-		u.drop(&b)
-		return nil
+		return u.drop(number)
 	}
 	u.payload = vec.append(u.payload[:0])
 	u.put(key, sealVector, u.payload)
@@ -72,13 +68,18 @@ func (u *upkeepCommit) kill(number uint64, dead []deadRow, horizon uint64) error
 }
 
 // drop deletes all that is stored of a block.
-func (u *upkeepCommit) drop(b *block) {
-	for _, g := range b.groups {
-		u.delete(u.t.src.space.group(b.number, g.key))
+func (u *upkeepCommit) drop(number uint64) error {
+	prefix := u.t.src.space.block(number)
+	err := u.t.src.kv.Scan(context.Background(), prefix, nil, func(key, _ []byte) error {
+		u.delete(slices.Clone(key))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read rows: %w", err)
 	}
-	u.delete(u.t.src.space.vector(b.number))
-	u.fix(b.number, 0, 0, false)
+	u.fix(number, 0, 0, false)
 	u.moved = true
+	return nil
 }
 
 // commit makes it durable and then visible.
@@ -160,8 +161,7 @@ func (u *upkeepCommit) rewrite(number uint64, horizon uint64) error {
 		}
 	}
 	if len(rows) == 0 && len(b.dead.recent) == 0 {
-		u.drop(&b)
-		return nil
+		return u.drop(number)
 	}
 	cuts := cutGroups(rows)
 	if len(rows) == total && len(cuts) >= len(b.groups) && b.dead.old == before {
