@@ -260,6 +260,35 @@ func TestProportion(t *testing.T) {
 	}
 }
 
+// What a branch jumps over isn't charged, whatever blocks it leaves.
+func TestJumpedOver(t *testing.T) {
+	f := func(name string, code ...byte) {
+		t.Helper()
+		out := mustRewrite(t, newBuilder().run("run", tAlloc, nil, cat(code, []byte{0x20, 0})...).bytes())
+		for _, e := range engines(t) {
+			g := e.start(t, out)
+			var spent []int64
+			for _, arg := range []uint64{1, 0} { // 1 jumps
+				before := g.spent()
+				if _, err := g.call("run", arg); err != nil {
+					t.Fatal(err)
+				}
+				spent = append(spent, g.spent()-before)
+			}
+			if got := spent[1] - spent[0]; got != 100 {
+				t.Errorf("%s, %s: 100 instructions cost %d", name, e.name, got)
+			}
+		}
+	}
+	hundred := rep(50, 0x41, 0, 0x1a)
+	jump := func(label byte) []byte { return []byte{0x20, 0, 0x0d, label} }
+	f("out of its block", cat([]byte{0x02, 0x40}, jump(0), hundred, []byte{0x0b})...)
+	f("out of two blocks", cat([]byte{0x02, 0x40, 0x02, 0x40}, jump(1), []byte{0x0b}, hundred, []byte{0x0b})...)
+	f("out of two targeted blocks", cat([]byte{0x02, 0x40, 0x02, 0x40, 0x41, 0, 0x0d, 0}, jump(1), []byte{0x0b}, hundred, []byte{0x0b})...)
+	f("out of a loop", cat([]byte{0x02, 0x40, 0x03, 0x40}, jump(1), []byte{0x0b}, hundred, []byte{0x0b})...)
+	f("out of an if", cat([]byte{0x02, 0x40, 0x41, 1, 0x04, 0x40}, jump(1), []byte{0x0b}, hundred, []byte{0x0b})...)
+}
+
 // Bulk instructions are charged by size before they run.
 func TestSizes(t *testing.T) {
 	b := newBuilder()
