@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"sluice/engine"
 	"sluice/engine/fault"
 	"sluice/engine/tuple"
@@ -249,7 +251,7 @@ func TestIdempotencyHammer(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	defer client.CloseIdleConnections()
 	for round := range 5 {
-		for kind, body := range []string{`{"rows":[{"name":"A"}]}`, `{"csv":"` + strings.ReplaceAll(rows(501), "\n", `\n`) + `"}`} {
+		for kind, body := range []string{`{"rows":[{"name":"A"}]}` + strings.Repeat(" ", 16<<10), `{"csv":"` + strings.ReplaceAll(rows(501), "\n", `\n`) + `"}`} {
 			before := len(s.jobs())
 			var mu sync.Mutex
 			var firsts, replays, inUse int
@@ -259,11 +261,12 @@ func TestIdempotencyHammer(t *testing.T) {
 			for range 64 {
 				wg.Go(func() {
 					<-release
-					req, err := http.NewRequest("POST", "http://"+s.Addr()+importPath, strings.NewReader(body))
+					req, err := http.NewRequest("POST", "http://"+s.Addr()+importPath, &slowBody{body: body})
 					if err != nil {
 						t.Error(err)
 						return
 					}
+					req.ContentLength = int64(len(body))
 					req.Header.Set("Authorization", "Bearer "+key)
 					req.Header.Set("Content-Type", jsonType)
 					req.Header.Set("Idempotency-Key", fmt.Sprint(round, kind))
@@ -306,6 +309,56 @@ func TestIdempotencyHammer(t *testing.T) {
 	if n := len(s.idempotency.running); n != 0 {
 		t.Fatalf("%d keys are still held", n)
 	}
+}
+
+// lateRecords have an answer from the second look on.
+type lateRecords struct {
+	engine.Records
+	value []byte
+	looks int
+}
+
+func (l *lateRecords) Record(context.Context, tuple.Key) ([]byte, error) {
+	if l.looks++; l.looks <= 3 { // a look is one read a day
+		return nil, fault.New(fault.NotFound, "there is none yet")
+	}
+	return l.value, nil
+}
+
+// A first request that ends between another's look and its hold on the key has
+// left its answer: the other one must find it and let go.
+func TestAnswerBetweenLookAndHold(t *testing.T) {
+	stored := storedAnswer{answer: answer{status: 200}, created: time.Now().UnixMilli()}
+	i := newIdempotency(&lateRecords{value: stored.encode()})
+	r := &Request{s: &Server{ctx: context.Background()}, hdr: &fasthttp.RequestHeader{}, key: &Key{Tenant: "acme"}}
+	r.hdr.Set(idempotencyHeader, "k")
+	a, err := i.begin(r)
+	if err != nil || !a.replays() || len(i.running) != 0 {
+		t.Fatalf("%+v, %v, %d held", a, err, len(i.running))
+	}
+}
+
+// slowBody is a body in three steps, so that requests overlap. With the first
+// one they are admitted; then all come to their handlers, which wait for less
+// than the second one; and none has its whole body before the third.
+type slowBody struct {
+	body string
+	step int
+	off  int
+}
+
+func (s *slowBody) Read(p []byte) (int, error) {
+	ends := [...]int{5000, len(s.body) - 1, len(s.body)}
+	if s.off == len(s.body) {
+		return 0, io.EOF
+	}
+	if s.off == ends[s.step] {
+		s.step++
+		time.Sleep(20 * time.Millisecond)
+	}
+	n := copy(p, s.body[s.off:ends[s.step]])
+	s.off += n
+	return n, nil
 }
 
 // DESIGN 2, Idempotency-Key: for 24 hours; then the key is free, and the record

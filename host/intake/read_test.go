@@ -136,6 +136,14 @@ func TestReadMembers(t *testing.T) {
 		if err != nil || got != "name\nA\n" {
 			t.Fatalf("%s: %q, %v", coding, got, err)
 		}
+		// One that is cut off anywhere is no end, its header included.
+		first, second := compress(coding, "name\n"), compress(coding, "A\n")
+		for cut := 1; cut < len(second); cut++ {
+			_, got, err := sent{contentType: "text/csv", coding: coding, body: first + second[:cut]}.read()
+			if codeOf(err) != fault.Validation {
+				t.Fatalf("%s: %d bytes of the second member: %q, %v", coding, cut, got, err)
+			}
+		}
 	}
 }
 
