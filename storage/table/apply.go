@@ -59,6 +59,14 @@ func (tx *Tx) probe(ops []company.Op) error {
 		}
 		tx.probes = append(tx.probes, p)
 	}
+	older := tx.v.active.doms
+	if tx.v.frozen != nil {
+		older = tx.v.frozen.doms
+	}
+	for i := range tx.probes {
+		h := tx.probes[i].h
+		tx.touched += tx.doms.touch(h) + tx.v.active.doms.touch(h) + older.touch(h)
+	}
 	for i := range tx.probes {
 		p := &tx.probes[i]
 		if !p.keyed {

@@ -53,6 +53,15 @@ func (m *hashMap) get(h hash) uint64 {
 	}
 }
 
+// touch asks for the memory that get will look at. Many of them in a row wait
+// for it together.
+func (m *hashMap) touch(h hash) uint64 {
+	if len(m.slots) == 0 {
+		return 0
+	}
+	return m.slots[m.home(h.hi)].hi
+}
+
 // set returns what the key had before.
 func (m *hashMap) set(h hash, val uint64) uint64 {
 	if m.n >= len(m.slots)/4*3 {
@@ -78,7 +87,11 @@ func (m *hashMap) set(h hash, val uint64) uint64 {
 
 func (m *hashMap) grow() {
 	old := m.slots
-	m.slots = make([]mapSlot, max(minMapSlots, 2*len(old)))
+	factor := 2
+	if len(old) < 1024 {
+		factor = 4
+	}
+	m.slots = make([]mapSlot, max(minMapSlots, factor*len(old)))
 	m.n = 0
 	for i := range old {
 		if s := &old[i]; s.used {
@@ -156,6 +169,8 @@ func (s *sharedMap) get(h hash) uint64 {
 
 // own is get for the one writer, or for anybody once the map is frozen.
 func (s *sharedMap) own(h hash) uint64 { return s.shards[h.hi>>(64-shardBits)].m.get(h) }
+
+func (s *sharedMap) touch(h hash) uint64 { return s.shards[h.hi>>(64-shardBits)].m.touch(h) }
 
 func (s *sharedMap) set(h hash, val uint64) (fresh bool) {
 	sh := &s.shards[h.hi>>(64-shardBits)]

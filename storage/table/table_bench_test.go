@@ -68,7 +68,7 @@ func applyAll(tb testing.TB, tab *Table, ops []company.Op, results []company.Res
 	}
 }
 
-const benchRows = 300_000
+const benchRows = 1_000_000
 
 // cpu returns the processor time that the process has used.
 func cpu() time.Duration {

@@ -41,6 +41,7 @@ type Tx struct {
 	broken                            error // of an Apply; what it left behind must be undone
 
 	probes  []probe
+	touched uint64 // keeps the reads of a touch from being left out
 	last    *block // read last
 	lastOf  *Table
 	merger  company.Merger

@@ -1,0 +1,188 @@
+package table
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"testing"
+
+	"sluice/engine/company"
+	"sluice/engine/tuple"
+	"sluice/storage"
+	"sluice/storage/memkv"
+)
+
+// Applying a batch allocates nothing a row once its memory is there.
+func TestApplyAllocatesNothingPerRow(t *testing.T) {
+	const rows = 4000
+	s, tab := mustOpen(t, memkv.New(), testOptions())
+	defer mustClose(t, s)
+	results := make([]company.Result, rows)
+	apply(t, tab, benchOps(0, rows, true)...)
+	f := func(name string, ops []company.Op) {
+		t.Helper()
+		err := tab.Update(context.Background(), func(tx *Tx) error {
+			at := tx.save()
+			n := testing.AllocsPerRun(5, func() {
+				tx.restore(at)
+				if n, err := tx.Apply(ops, results); err != nil || n < rows {
+					panic(fmt.Sprint(n, err))
+				}
+			})
+			// Blocks that are read and keys of groups are made anew.
+			if n > rows/20 {
+				t.Errorf("%s: %v allocations for %d rows", name, n, rows)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f("create", benchOps(rows, rows, false))
+	f("update", benchOps(0, rows, true))
+	f("skip", benchOps(0, rows, false))
+}
+
+// 500 scattered updates fit one commit however large the table is: the keys and
+// bytes of a commit do not depend on it.
+func TestScatteredUpdatesFitOneCommit(t *testing.T) {
+	const rows, updates = 300_000, 500
+	kv := &countingKV{KV: memkv.New()}
+	s, tab := mustOpen(t, kv, testOptions())
+	defer mustClose(t, s)
+	ops, results := benchOps(0, rows, false), make([]company.Result, rows)
+	applyAll(t, tab, ops, results)
+	rnd := rand.New(rand.NewSource(1))
+	var change []company.Op
+	for range updates {
+		change = append(change, company.Op{Kind: company.Modify, ID: results[rnd.Intn(rows)].ID, Patch: patch(company.City, "Rome")})
+	}
+	err := tab.Update(context.Background(), func(tx *Tx) error {
+		if n, err := tx.Apply(change, make([]company.Result, updates)); err != nil || n < updates {
+			return fmt.Errorf("%d applied, %w", n, err)
+		}
+		if tx.Rows() == 0 || tx.Rows() > updates || tx.keysUsed() > 20 || tx.Bytes() > 1<<20 {
+			return fmt.Errorf("%d rows take %d keys and %d bytes", tx.Rows(), tx.keysUsed(), tx.Bytes())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A fn that finds no room among others runs again alone; one that has room
+// nowhere is told.
+func TestFullCommits(t *testing.T) {
+	ctx, kv := context.Background(), memkv.New()
+	s, tab := mustOpen(t, kv, testOptions())
+	defer mustClose(t, s)
+	noise := make([]byte, 60000)
+	rnd := rand.New(rand.NewSource(1))
+	big := func(i int) company.Op {
+		for j := range noise {
+			noise[j] = byte(rnd.Intn(256))
+		}
+		return upsert(false, company.Name, fmt.Sprint(i), company.Description, string(noise))
+	}
+	var ops []company.Op
+	for i := range 200 {
+		ops = append(ops, big(i))
+	}
+	results := make([]company.Result, len(ops))
+	filled := 0
+	if err := tab.Update(ctx, func(tx *Tx) (err error) {
+		filled, err = tx.Apply(ops, results)
+		if again, err := tx.Apply(ops[filled:], results[filled:]); again != 0 || err != nil {
+			return fmt.Errorf("a full commit took %d more, %w", again, err)
+		}
+		tx.Put(tuple.New("acme", "job").String("j"), bytes.Repeat([]byte{1}, 200<<10)) // still has its share
+		return err
+	}); err != nil || filled == 0 || filled == len(ops) {
+		t.Fatalf("%d of %d applied, %v", filled, len(ops), err)
+	}
+	// Four that each take most of a commit, held up so that they meet.
+	held, release, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() { done <- tab.Update(ctx, func(*Tx) error { close(held); <-release; return nil }) }()
+	<-held
+	runs := make([]int, 4)
+	for w := range runs {
+		go func() {
+			done <- tab.Update(ctx, func(tx *Tx) error {
+				runs[w]++
+				n, err := tx.Apply(ops[:80], make([]company.Result, 80))
+				if err == nil && n < 80 {
+					err = fmt.Errorf("only %d fit", n)
+				}
+				return err
+			})
+		}()
+	}
+	close(release)
+	for range len(runs) + 1 {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := tab.Count(ctx); err != nil || n != int64(filled+4*80) {
+		t.Fatalf("%d companies, %v; runs %v", n, err, runs)
+	}
+	err := tab.Update(ctx, func(tx *Tx) error {
+		tx.Put(tuple.New("acme", "job").String("k"), make([]byte, storage.MaxCommitBytes))
+		return nil
+	})
+	if !errors.Is(err, storage.ErrTooLarge) {
+		t.Fatalf("a record of 8 MB: %v", err)
+	}
+	sound(t, tab)
+}
+
+// Extra records commit with the rows or not at all.
+func TestExtraRecords(t *testing.T) {
+	ctx, kv := context.Background(), memkv.New()
+	s, tab := mustOpen(t, kv, testOptions())
+	defer mustClose(t, s)
+	key := tuple.New("acme", "job").String("j")
+	f := func(want string, fn func(tx *Tx) error) {
+		t.Helper()
+		_ = tab.Update(ctx, fn)
+		value, _, err := kv.Get(ctx, key)
+		if want == "" && !errors.Is(err, storage.ErrNotFound) || want != "" && (err != nil || string(value) != want) {
+			t.Fatalf("stored %q, %v, want %q", value, err, want)
+		}
+	}
+	f("1", func(tx *Tx) error { tx.Put(key, []byte("1")); return nil })
+	f("1", func(tx *Tx) error { tx.Put(key, []byte("2")); return errors.New("no") })
+	f("1", func(tx *Tx) error { tx.Delete(key); panic("no") })
+	f("3", func(tx *Tx) error { tx.Put(key, []byte("2")); tx.Delete(key); tx.Put(key, []byte("3")); return nil })
+	f("", func(tx *Tx) error { tx.Put(key, []byte("4")); tx.Delete(key); return nil })
+}
+
+func TestTenants(t *testing.T) {
+	ctx, kv := context.Background(), memkv.New()
+	s, tab := mustOpen(t, kv, testOptions())
+	made := apply(t, tab, upsert(false, company.Name, "A", company.Domain, "a.com"))
+	for _, tenant := range []string{"b\x00", "", "b"} {
+		other, err := s.Table(ctx, tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Get(ctx, made[0].ID); err == nil {
+			t.Fatal("another tenant's id was found")
+		}
+		if _, err := other.ByDomain(ctx, []byte("a.com")); err == nil {
+			t.Fatal("another tenant's domain was found")
+		}
+	}
+	list, err := s.Tenants(ctx)
+	if got := fmt.Sprintf("%q", list); err != nil || got != `["" "acme" "b" "b\x00"]` {
+		t.Fatal(got, err)
+	}
+	mustClose(t, s)
+	if _, err := s.Table(ctx, "late"); err == nil {
+		t.Fatal("a closed set opened a table")
+	}
+}
