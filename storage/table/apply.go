@@ -172,13 +172,12 @@ func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
 		r := tx.rows[i]
 		return r, tx.rawOf(i)[r.off : r.off+r.size : r.off+r.size], nil
 	}
-	t, v := tx.t, tx.v
+	t := tx.t
 	for rec < t.base {
 		t = t.lower
-		v = t.view.Load()
 	}
 	if tx.lastOf != t || tx.last.number != rec>>blockBits {
-		b, err := t.block(tx.ctx, v.dir, rec>>blockBits)
+		b, err := t.blockWith(tx.ctx, rec)
 		if err != nil {
 			return groupRow{}, nil, err
 		}

@@ -160,7 +160,9 @@ func (c *blockCache) put(b *block, epoch uint64) {
 	}
 }
 
-// forget is called between the commit that changed a block and its publication.
+// forget is called when a commit changed a block, before the commit is published,
+// lest a reader of the new view finds the old block, and after it, since until
+// then the directory may have led a reader to a part of the block only.
 func (c *blockCache) forget(number uint64) {
 	s := &c.shards[number%16]
 	s.mu.Lock()
@@ -173,14 +175,16 @@ func (c *blockCache) forget(number uint64) {
 	}
 }
 
-// block returns a block, read or kept.
-func (t *Table) block(ctx context.Context, dir *directory, number uint64) (*block, error) {
+// block returns a block, read or kept. It asks the newest directory, whatever
+// view the caller has: by an older one it would miss what came since, and keep
+// that for others.
+func (t *Table) block(ctx context.Context, number uint64) (*block, error) {
 	b, epoch := t.blocks.get(number)
 	if b != nil {
 		return b, nil
 	}
 	b = new(block)
-	if err := b.read(ctx, &t.src, number, dir.entry(number)); err != nil {
+	if err := b.read(ctx, &t.src, number, t.view.Load().dir.entry(number)); err != nil {
 		return nil, err
 	}
 	t.blocks.put(b, epoch)

@@ -67,7 +67,7 @@ func (t *Table) agreed(ctx context.Context, v *view, rec uint64, domain []byte) 
 
 // rowDomain returns the birth and the domain of a row; none where it is missing.
 func (t *Table) rowDomain(ctx context.Context, v *view, rec uint64) (birth uint64, domain []byte, err error) {
-	b, err := t.blockWith(ctx, v, rec)
+	b, err := t.blockWith(ctx, rec)
 	if err != nil {
 		return none, nil, err
 	}
@@ -101,7 +101,7 @@ func (t *Table) read(ctx context.Context, find func(*view) (uint64, error)) (com
 			}
 			return company.Company{}, notFound()
 		}
-		b, err := t.blockWith(ctx, v, rec)
+		b, err := t.blockWith(ctx, rec)
 		if err != nil {
 			return company.Company{}, err
 		}
@@ -117,8 +117,8 @@ func (t *Table) read(ctx context.Context, find func(*view) (uint64, error)) (com
 
 // blockWith returns the block of a row. One kept since before the row was
 // written is read anew.
-func (t *Table) blockWith(ctx context.Context, v *view, rec uint64) (*block, error) {
-	b, err := t.block(ctx, v.dir, rec>>blockBits)
+func (t *Table) blockWith(ctx context.Context, rec uint64) (*block, error) {
+	b, err := t.block(ctx, rec>>blockBits)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, e
 	}
 	dead := v.active.dead.has(birth) || v.frozen != nil && v.frozen.dead.has(birth)
 	if !dead {
-		b, err := t.blockWith(ctx, v, birth)
+		b, err := t.blockWith(ctx, birth)
 		if err != nil {
 			return none, err
 		}

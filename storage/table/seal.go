@@ -20,10 +20,10 @@ func (tx *Tx) seal() error {
 	rows, raw := tx.rows[tx.sealed:], tx.raw
 	rec := tx.start + uint64(tx.sealed)
 	made := sealedGroup{block: rec >> blockBits, end: len(tx.rows), raw: tx.raws.keep(raw)}
-	block, slot := made.block, uint8(rec)
-	if known := tx.v.dir.entry(block); tx.sealed == 0 && known.groups() >= maxGroups {
-		b, err := tx.t.block(tx.ctx, tx.v.dir, block)
-		if err != nil {
+	slot := uint8(rec)
+	if known := tx.v.dir.entry(made.block); tx.sealed == 0 && known.groups() >= maxGroups {
+		var b block
+		if err := b.read(tx.ctx, &tx.t.src, made.block, 0); err != nil {
 			return fmt.Errorf("seal rows: %w", err)
 		}
 		if b.rawBytes()+len(raw) <= maxGroupRaw {
@@ -31,12 +31,12 @@ func (tx *Tx) seal() error {
 			slot, made.joins = 0, len(b.groups)
 			for _, g := range b.groups {
 				if g.key != 0 {
-					made.drops = append(made.drops, storage.Op{Key: tx.t.src.space.group(block, g.key), Delete: true})
+					made.drops = append(made.drops, storage.Op{Key: tx.t.src.space.group(made.block, g.key), Delete: true})
 				}
 			}
 		}
 	}
-	made.op = tx.sealGroup(block, slot, rows, raw)
+	made.op = tx.sealGroup(made.block, slot, rows, raw)
 	tx.sealed = len(tx.rows)
 	tx.groups = append(tx.groups, made)
 	tx.groupBytes += len(made.op.Key) + len(made.op.Value)
@@ -156,6 +156,9 @@ func (tx *Tx) publish() {
 	v.active.logs++
 	t.set.deltaRows.Add(int64(v.active.size() - before))
 	t.view.Store(&v)
+	if len(tx.rows) > 0 {
+		t.blocks.forget(tx.start >> blockBits)
+	}
 }
 
 // begun is the number of rows before group i.

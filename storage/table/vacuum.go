@@ -107,6 +107,9 @@ func (u *upkeepCommit) commit() error {
 	dir := edit.directory
 	v.dir = &dir
 	t.view.Store(&v)
+	for _, fix := range u.fixes {
+		t.blocks.forget(fix.block)
+	}
 	return nil
 }
 
