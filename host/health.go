@@ -6,10 +6,12 @@ import (
 	"sluice/engine/fault"
 )
 
+// healthRoutes are the operations that need no key.
 func (s *Server) healthRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/healthz", scope: public, handle: s.healthz},
 		{method: "GET", pattern: "/readyz", scope: public, handle: s.readyz},
+		{method: "GET", pattern: "/openapi.json", scope: public, handle: s.openapi},
 	}
 }
 

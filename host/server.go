@@ -33,10 +33,11 @@ type Server struct {
 	events      *slots // streams of a job's events
 	heartbeat   time.Duration
 
-	ln      *listener
-	fast    *fasthttp.Server
-	metrics *metrics
-	admin   *adminServer // nil: off
+	ln          *listener
+	fast        *fasthttp.Server
+	metrics     *metrics
+	openapiJSON func() ([]byte, error)
+	admin       *adminServer // nil: off
 
 	ctx      context.Context // of all requests; ends when the grace is over
 	cancel   context.CancelFunc
@@ -51,7 +52,7 @@ func newServer(ctx context.Context, cfg Config, b *backend, log *slog.Logger) (*
 		keys: newKeyring(b.records, cfg), limiter: newLimiter(), admissions: newAdmissions(cfg),
 		idempotency: newIdempotency(b.records), waits: newSlots(waitsPerTenant, maxWaits),
 		events: newSlots(streamsPerTenant, maxStreams), heartbeat: defaultHeartbeat,
-		stopping: make(chan struct{})}
+		openapiJSON: sync.OnceValues(convertOpenAPI), stopping: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	routes := s.routes()
 	s.router = newRouter(routes)

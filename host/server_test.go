@@ -71,7 +71,7 @@ func runServer(tb testing.TB, s *Server) *testServer {
 	tb.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run() }()
-	ts := &testServer{Server: s, tb: tb, http: &http.Client{Transport: &http.Transport{}}}
+	ts := &testServer{Server: s, tb: tb, http: &http.Client{Transport: contractTransport{tb, &http.Transport{}}}}
 	tb.Cleanup(func() {
 		ts.http.CloseIdleConnections()
 		if err := s.Close(context.Background()); err != nil {
