@@ -179,3 +179,24 @@ func BenchmarkSingleRows64(b *testing.B) {
 	}
 	reportRows(b, len(ops), cpu()-from)
 }
+
+// BenchmarkOpen opens a table whose last rows are not folded; it says how many.
+func BenchmarkOpen(b *testing.B) {
+	const rows = 3_000_000
+	kv := memkv.New()
+	s, tab := mustOpen(b, kv, testOptions())
+	results := make([]company.Result, benchRows/4)
+	for from := 0; from < rows; from += len(results) {
+		applyAll(b, tab, benchOps(from, len(results), false), results)
+	}
+	v := tab.view.Load()
+	mustClose(b, s)
+	for b.Loop() {
+		s, tab := mustOpen(b, kv, testOptions())
+		if n, _ := tab.Count(context.Background()); n != rows {
+			b.Fatal(n)
+		}
+		mustClose(b, s)
+	}
+	b.ReportMetric(float64(v.next-v.folded.next), "unfolded-rows")
+}
