@@ -89,11 +89,12 @@ func (s *source) sniff(src io.ReaderAt, size int64) error {
 	if _, err := src.ReadAt(head, 0); err != nil && err != io.EOF {
 		return fmt.Errorf("read upload: %w", err)
 	}
-	d, asked := csvscan.Sniff(head), s.job.Options.Dialect
+	var fixed csvscan.Dialect
+	asked := s.job.Options.Dialect
 	for _, o := range []struct {
 		name, value string
 		to          *byte
-	}{{"delimiter", asked.Delimiter, &d.Delimiter}, {"quote", asked.Quote, &d.Quote}} {
+	}{{"delimiter", asked.Delimiter, &fixed.Delimiter}, {"quote", asked.Quote, &fixed.Quote}} {
 		if len(o.value) > 1 {
 			return fault.New(fault.Validation, "dialect.%s must be one ASCII character; %q has %d bytes", o.name, o.value, len(o.value)).With("option", "dialect")
 		}
@@ -101,6 +102,7 @@ func (s *source) sniff(src io.ReaderAt, size int64) error {
 			*o.to = o.value[0]
 		}
 	}
+	d := csvscan.SniffWith(head, fixed)
 	if err := d.Validate(); err != nil {
 		return err
 	}
@@ -192,10 +194,28 @@ func (s *source) next(w *work, maxRows, maxBytes int) error {
 		if columns := s.json.Columns(); len(columns) != len(s.columns) {
 			s.columns, s.given = columns, columns
 			s.plan = keyPlan(columns)
+			if err := checkKeys(columns); err != nil {
+				return err
+			}
 		}
 	}
 	w.columns, w.sent = s.columns, s.plan
 	w.ignored = s.ignored()
+	return nil
+}
+
+// maxKeyBytes bounds the names of a job's JSON keys together: they are in its
+// record, which every commit writes.
+const maxKeyBytes = 512 << 10
+
+func checkKeys(keys []string) error {
+	n := 0
+	for _, k := range keys {
+		n += len(k)
+	}
+	if n > maxKeyBytes {
+		return fault.New(fault.ImportFailed, "the rows have %d different keys of %d bytes together; at most %d bytes are allowed", len(keys), n, maxKeyBytes)
+	}
 	return nil
 }
 

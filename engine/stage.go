@@ -90,9 +90,7 @@ func (s *stages) prepare(ctx context.Context, w *work, v *validator) {
 		return
 	}
 	in := &w.in
-	if s.projection != nil {
-		in.Cells, in.Cols = project(in, s.projection), len(s.projection)
-	}
+	s.given(in)
 	w.out.Reset(0)
 	decoded := len(in.Faults)
 	names, err := s.transform.Process(ctx, in, &w.out)
@@ -100,19 +98,33 @@ func (s *stages) prepare(ctx context.Context, w *work, v *validator) {
 		w.err = err
 		return
 	}
-	if s.projection != nil { // the plugin counts the columns that it was given
-		for i := range in.Faults[decoded:] {
-			if f := &in.Faults[decoded+i]; f.Column >= 0 {
-				f.Column = s.projection[f.Column]
-			}
-		}
-	}
+	s.sent(in, decoded)
 	answered, err := s.planOf(names)
 	if err != nil {
 		w.err = err
 		return
 	}
 	s.validate(w, v, answered, &w.out, w.out.Source)
+}
+
+// given leaves a batch the columns that the plugin is given.
+func (s *stages) given(in *batch.Batch) {
+	if s.projection != nil {
+		in.Cells, in.Cols = project(in, s.projection), len(s.projection)
+	}
+}
+
+// sent makes the columns of a batch's faults from the one numbered from on those
+// that were sent: the plugin counts the columns that it was given.
+func (s *stages) sent(in *batch.Batch, from int) {
+	if s.projection == nil {
+		return
+	}
+	for i := from; i < len(in.Faults); i++ {
+		if f := &in.Faults[i]; f.Column >= 0 {
+			f.Column = s.projection[f.Column]
+		}
+	}
 }
 
 // planOf keeps the plans of the few lists of columns that a plugin answers with.

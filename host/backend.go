@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"sluice/engine"
+	"sluice/plugins"
 	"sluice/storage"
 	"sluice/storage/badgerkv"
 	"sluice/storage/spool"
@@ -19,6 +20,7 @@ import (
 const (
 	storeFolder = "store"
 	spoolFolder = "spool"
+	cacheFolder = "plugins" // of compiled modules
 )
 
 // backend is what a Server stands on.
@@ -27,6 +29,7 @@ type backend struct {
 	tables  *table.Set
 	spool   *spool.Spool
 	engine  *engine.Engine
+	plugins *plugins.Registry
 	disk    func() (int64, error)             // bytes of the store; nil: unknown
 	closes  []func(ctx context.Context) error // what to close, the first opened first
 }
@@ -65,14 +68,29 @@ func newBackend(ctx context.Context, cfg Config, kv storage.KV, log *slog.Logger
 	if b.spool, err = spool.Open(filepath.Join(cfg.Data, spoolFolder), spool.DefaultOptions()); err != nil {
 		return fail("open spool", err)
 	}
+	box, err := plugins.New(pluginConfig(cfg))
+	if err != nil {
+		return fail("open plugins", err)
+	}
+	b.closes = append(b.closes, box.Close)
+	b.plugins = plugins.NewRegistry(box, pluginRecords{b.records})
 	engineConfig := engine.DefaultConfig()
 	engineConfig.MaxReportBytes = cfg.MaxReportBytes
-	b.engine = engine.New(engineConfig, store{records{kv}, b.tables}, uploads{b.spool}, nil, log)
+	b.engine = engine.New(engineConfig, store{records{kv}, b.tables}, uploads{b.spool}, enginePlugins{b.plugins}, log)
 	if err := b.engine.Start(ctx); err != nil {
 		return fail("start engine", err)
 	}
 	b.closes = append(b.closes, b.engine.Close)
 	return b, nil
+}
+
+// pluginConfig bounds the sandbox as the operator set it.
+func pluginConfig(cfg Config) plugins.Config {
+	c := plugins.DefaultConfig()
+	c.Dir = filepath.Join(cfg.Data, cacheFolder)
+	c.Child = cfg.PluginChild
+	c.Limits = cfg.pluginLimits()
+	return c
 }
 
 // close closes everything, the last opened first.

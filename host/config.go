@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"sluice/engine/fault"
+	"sluice/plugins"
 )
 
 // Config is everything an operator can set. Start from DefaultConfig.
@@ -30,11 +32,30 @@ type Config struct {
 	RateLimit int // requests in 60 s of a key that says nothing else
 	KeyCache  int // keys held in memory
 
-	PluginMaxTraps int // guilty rows after which a job fails
+	// PluginChild is the command that compiles a module in a process of its own;
+	// its main calls plugins.CompileChild.
+	PluginChild    []string
+	PluginMemory   int   // bytes of one instance
+	PluginRowFuel  int64 // of one row
+	PluginFuel     int64 // of one batch
+	PluginMaxTraps int   // guilty rows after which a job fails
+}
+
+// CompileCommand is the argument by which the binary knows that it was started to
+// compile a module.
+const CompileCommand = "compile-plugin"
+
+// pluginLimits are the sandbox's, as far as they can be set.
+func (c Config) pluginLimits() plugins.Limits {
+	l := plugins.DefaultLimits()
+	l.MemoryBytes, l.FuelPerRow, l.FuelPerBatch = c.PluginMemory, c.PluginRowFuel, c.PluginFuel
+	l.MaxTraps = c.PluginMaxTraps
+	return l
 }
 
 // DefaultConfig is what a server does when it is told nothing.
 func DefaultConfig() Config {
+	limits := plugins.DefaultLimits()
 	return Config{
 		Addr:      "127.0.0.1:8080",
 		AdminAddr: "127.0.0.1:8081",
@@ -55,8 +76,21 @@ func DefaultConfig() Config {
 		RateLimit: 1000,
 		KeyCache:  10_000,
 
-		PluginMaxTraps: 1000,
+		PluginChild:    ownChild(),
+		PluginMemory:   limits.MemoryBytes,
+		PluginRowFuel:  limits.FuelPerRow,
+		PluginFuel:     limits.FuelPerBatch,
+		PluginMaxTraps: limits.MaxTraps,
 	}
+}
+
+// ownChild starts this very binary again.
+func ownChild() []string {
+	path, err := os.Executable()
+	if err != nil {
+		path = os.Args[0]
+	}
+	return []string{path, CompileCommand}
 }
 
 // Validate reports every problem of c at once, each with its field.
@@ -99,7 +133,12 @@ func (c Config) Validate() error {
 	positive("ShutdownGrace", c.ShutdownGrace)
 	between("RateLimit", int64(c.RateLimit), 1, maxRateLimit)
 	between("KeyCache", int64(c.KeyCache), 1, 10_000_000)
-	between("PluginMaxTraps", int64(c.PluginMaxTraps), 0, 1<<31)
+	if err := c.pluginLimits().Validate(); err != nil {
+		bad("Plugin", "%v", err)
+	}
+	if len(c.PluginChild) == 0 {
+		bad("PluginChild", "is empty")
+	}
 	if len(errs) == 0 {
 		return nil
 	}

@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/valyala/fasthttp"
 
@@ -63,13 +62,6 @@ func (s *Server) cancelJob(r *Request) error {
 	return r.Data(fasthttp.StatusOK, &job.Data)
 }
 
-func (s *Server) jobReplay(r *Request) error {
-	if _, err := s.job(r); err != nil {
-		return err
-	}
-	return fault.New(fault.NotFound, "the job has no replay bundle; one is kept when a plugin traps")
-}
-
 // jobsMeta is the meta of a list of jobs. Nobody counts them: total is null.
 type jobsMeta struct {
 	Page       *int    `json:"page"` // null behind a cursor
@@ -78,31 +70,13 @@ type jobsMeta struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// maxJobsPage bounds what is walked past to come to a page; a cursor walks past
-// nothing.
-const maxJobsPage = 1000
-
 func (s *Server) listJobs(r *Request) error {
 	params, err := r.parseQuery("page", "per_page", "cursor")
 	if err != nil {
 		return err
 	}
-	page, perPage := 1, defaultPerPage
 	var errs fieldErrors
-	for name, n := range map[string]*int{"page": &page, "per_page": &perPage} {
-		most := maxPerPage
-		if name == "page" {
-			most = maxJobsPage
-		}
-		if text, given := params[name]; given {
-			v, err := strconv.ParseUint(text, 10, 32)
-			if err != nil || v < 1 || v > uint64(most) {
-				errs.add(name, unknownField, fmt.Sprintf("must be a whole number from 1 to %d", most))
-				continue
-			}
-			*n = int(v)
-		}
-	}
+	page, perPage := pageOf(params, &errs)
 	cursor, behind := params["cursor"]
 	if _, paged := params["page"]; paged && behind {
 		errs.add("page", unknownField, "can't be given together with cursor")

@@ -9,6 +9,7 @@ func (s *Server) routes() []route {
 		s.companyRoutes(),
 		s.importRoutes(),
 		s.jobRoutes(),
+		s.pluginRoutes(),
 	} {
 		all = append(all, group...)
 	}

@@ -64,3 +64,12 @@ func CodeOf(err error) Code {
 	}
 	return Internal
 }
+
+// Message returns what err says to the caller, or "" if it says nothing.
+func Message(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return ""
+}
