@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,6 +38,7 @@ func box(tb testing.TB) *plugins.Sandbox {
 		tb.Fatal(err)
 	}
 	c := plugins.DefaultConfig()
+	c.ChildCPU = time.Minute // the race detector makes the compiler several times slower
 	c.Dir, c.Child = tb.TempDir(), []string{exe, childArg}
 	b, err := plugins.New(c)
 	if err != nil {
