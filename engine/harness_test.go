@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -27,7 +26,6 @@ type harness struct {
 	t     testing.TB
 	store *enginetest.Store
 	spool *enginetest.Spool
-	log   *bytes.Buffer
 }
 
 func newHarness(t testing.TB, change func(*engine.Config)) *harness {

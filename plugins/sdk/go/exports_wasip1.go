@@ -56,3 +56,13 @@ func exportDescribe() uint64 { return guest.describe() }
 
 //go:wasmexport sluice_v1_process
 func exportProcess(batch uint32) uint32 { return guest.process(batch) }
+
+func (m *machine) describe() uint64 {
+	b := quote([]byte(`{"name":`), m.plugin.Name)
+	b = quote(append(b, `,"version":`...), m.plugin.Version)
+	b = quote(append(b, `,"description":`...), m.plugin.Description)
+	if m.plugin.Schema != "" {
+		b = append(append(b, `,"config":`...), m.plugin.Schema...)
+	}
+	return m.say(append(b, '}'))
+}

@@ -71,16 +71,6 @@ func (m *machine) open(ptr, n uint32) uint64 {
 	return m.say(job.answer())
 }
 
-func (m *machine) describe() uint64 {
-	b := quote([]byte(`{"name":`), m.plugin.Name)
-	b = quote(append(b, `,"version":`...), m.plugin.Version)
-	b = quote(append(b, `,"description":`...), m.plugin.Description)
-	if m.plugin.Schema != "" {
-		b = append(append(b, `,"config":`...), m.plugin.Schema...)
-	}
-	return m.say(append(b, '}'))
-}
-
 func (m *machine) say(text []byte) uint64 {
 	m.said = grab(len(text))
 	copy(m.said, text)
