@@ -150,12 +150,16 @@ func putJob(tx Tx, j *Job) error {
 	return err
 }
 
+// jobChange is the record of a job. The results of a small import stay out of
+// it: the report has them.
 func jobChange(j *Job) (Change, error) {
 	key, err := jobKey(j.Tenant, j.JobID)
 	if err != nil {
 		return Change{}, err
 	}
-	value, err := json.Marshal(j)
+	stored := *j
+	stored.Results = nil
+	value, err := json.Marshal(&stored)
 	if err != nil {
 		return Change{}, fmt.Errorf("encode job: %w", err)
 	}

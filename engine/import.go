@@ -32,6 +32,18 @@ type Request struct {
 	Seal func(data *Data) ([]Change, error)
 }
 
+// seal makes the records that commit with the import, if there are any.
+func (r *Request) seal(data *Data) ([]Change, error) {
+	if r.Seal == nil || r.Options.DryRun {
+		return nil, nil
+	}
+	changes, err := r.Seal(data)
+	if err != nil {
+		return nil, fmt.Errorf("seal answer: %w", err)
+	}
+	return changes, nil
+}
+
 // Import finishes a small import, or queues a large one once it is durable; the
 // data's status says which. Errors: validation_error, where the header, an
 // option or the plugin's name is wrong; import_failed, where the import failed
@@ -148,17 +160,14 @@ func (e *Engine) importNow(ctx context.Context, r Request, job *Job, src *source
 			return errRefused
 		}
 		changes := e.complete(made)
-		if r.Seal != nil {
-			sealed, err := r.Seal(&made.job.Data)
-			if err != nil {
-				return fmt.Errorf("seal answer: %w", err)
-			}
-			changes = append(changes, sealed...)
+		sealed, err := r.seal(&made.job.Data)
+		if err != nil {
+			return err
 		}
-		for _, c := range changes {
+		for _, c := range append(changes, sealed...) {
 			tx.Put(c)
 		}
-		return putStored(tx, made)
+		return putJob(tx, &made.job)
 	})
 	switch {
 	case errors.Is(err, errRefused):
@@ -246,27 +255,11 @@ func (e *Engine) refused(ctx context.Context, l *ledger) error {
 
 // keep writes a job that changes no companies, with its report.
 func (e *Engine) keep(ctx context.Context, l *ledger, changes []Change) error {
-	c, err := storedJob(l)
+	c, err := jobChange(&l.job)
 	if err != nil {
 		return err
 	}
 	return e.store.Write(ctx, append(changes, c))
-}
-
-// storedJob is the record of a small import. Inline results stay out of it: the
-// report has them.
-func storedJob(l *ledger) (Change, error) {
-	job := l.job
-	job.Results = nil
-	return jobChange(&job)
-}
-
-func putStored(tx Tx, l *ledger) error {
-	c, err := storedJob(l)
-	if err == nil {
-		tx.Put(c)
-	}
-	return err
 }
 
 func asMap(data *Data) (m map[string]any, err error) {
@@ -292,14 +285,11 @@ func (e *Engine) enqueue(ctx context.Context, r Request, job *Job) (*Data, error
 		return nil, err
 	}
 	changes := []Change{c, {Key: pendingKey(job.Tenant, job.JobID), Value: []byte{1}}}
-	if r.Seal != nil && !job.Options.DryRun {
-		sealed, err := r.Seal(&job.Data)
-		if err != nil {
-			return nil, fmt.Errorf("seal answer: %w", err)
-		}
-		changes = append(changes, sealed...)
+	sealed, err := r.seal(&job.Data)
+	if err != nil {
+		return nil, err
 	}
-	if err := e.store.Write(ctx, changes); err != nil {
+	if err := e.store.Write(ctx, append(changes, sealed...)); err != nil {
 		return nil, err
 	}
 	r.Upload.keep()

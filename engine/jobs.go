@@ -122,7 +122,7 @@ func (e *Engine) writeJob(ctx context.Context, j *Job) error {
 // dropReport deletes what was reported of a job so far.
 func (e *Engine) dropReport(ctx context.Context, j *Job) error {
 	for _, kind := range []string{kindErrors, kindResults} {
-		if err := e.drop(ctx, tuple.New(j.Tenant, kind).String(j.JobID)); err != nil {
+		if err := e.drop(ctx, tuple.New(j.Tenant, kind).String(j.JobID), nil, nil); err != nil {
 			return fmt.Errorf("drop report: %w", err)
 		}
 	}
@@ -132,12 +132,19 @@ func (e *Engine) dropReport(ctx context.Context, j *Job) error {
 // dropKeys bounds the deletes of one commit.
 const dropKeys = 500
 
-// drop deletes all records under a prefix, commit by commit.
-func (e *Engine) drop(ctx context.Context, prefix tuple.Key) error {
+// drop deletes the records under a prefix that lie behind after (nil: all) and of
+// which doomed says so (nil: each), commit by commit.
+func (e *Engine) drop(ctx context.Context, prefix, after tuple.Key, doomed func(value []byte) (bool, error)) error {
 	for {
 		var changes []Change
-		err := e.store.Records(ctx, prefix, nil, func(key tuple.Key, _ []byte) (bool, error) {
-			changes = append(changes, Change{Key: append(tuple.Key(nil), key...)})
+		err := e.store.Records(ctx, prefix, after, func(key tuple.Key, value []byte) (bool, error) {
+			after = append(tuple.Key(nil), key...)
+			if doomed != nil {
+				if yes, err := doomed(value); err != nil || !yes {
+					return err == nil, err
+				}
+			}
+			changes = append(changes, Change{Key: after})
 			return len(changes) < dropKeys, nil
 		})
 		if err != nil || len(changes) == 0 {
@@ -176,28 +183,17 @@ func (e *Engine) RemoveOld(ctx context.Context) error {
 
 func (e *Engine) removeOld(ctx context.Context, tenant string, before uint64) error {
 	prefix := tuple.New(tenant, kindJob)
-	from := append(tuple.Key(nil), prefix...).Uint64(^before) // the newer ones sort before it
-	for {
-		var changes []Change
-		err := e.store.Records(ctx, prefix, from, func(key tuple.Key, value []byte) (bool, error) {
-			from = append(from[:0], key...)
-			j, err := decodeJob(value)
-			if err != nil || !j.Status.Ended() {
-				return err == nil, err
-			}
-			if j.ReportBytes > 0 {
-				if err := e.dropReport(ctx, j); err != nil {
-					return false, err
-				}
-			}
-			changes = append(changes, Change{Key: append(tuple.Key(nil), key...)})
-			return len(changes) < dropKeys, nil
-		})
-		if err != nil || len(changes) == 0 {
-			return err
+	after := append(tuple.Key(nil), prefix...).Uint64(^before) // the newer ones sort before it
+	return e.drop(ctx, prefix, after, func(value []byte) (bool, error) {
+		j, err := decodeJob(value)
+		if err != nil || !j.Status.Ended() {
+			return false, err
 		}
-		if err := e.store.Write(ctx, changes); err != nil {
-			return err
+		if j.ReportBytes > 0 {
+			if err := e.dropReport(ctx, j); err != nil {
+				return false, err
+			}
 		}
-	}
+		return true, nil
+	})
 }

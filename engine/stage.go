@@ -84,7 +84,7 @@ func (s *stages) close() {
 // prepare runs one decoded batch through the pure stages.
 func (s *stages) prepare(ctx context.Context, w *work, v *validator) {
 	w.arena, w.ops, w.records, w.errs = w.arena[:0], w.ops[:0], w.records[:0], w.errs[:0]
-	v.tags, v.update = s.tags, s.update
+	v.tags = s.tags
 	if s.transform == nil {
 		s.validate(w, v, w.sent, &w.in, nil)
 		return

@@ -15,7 +15,6 @@ import (
 // validator turns rows into patches. It belongs to one goroutine.
 type validator struct {
 	tags    [][]byte // of the request
-	update  bool
 	builder company.Builder
 	scratch []byte
 	errs    []RowError // of the row at hand

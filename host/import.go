@@ -34,8 +34,7 @@ func (s *Server) importCompanies(r *Request) error {
 	if r.length == 0 && r.media == "" {
 		return fault.New(fault.Validation, "the body is missing; send rows or csv")
 	}
-	coding := bytes.Join(r.hdr.PeekAll(fasthttp.HeaderContentEncoding), []byte(", "))
-	form, err := intake.ParseForm(r.Header(fasthttp.HeaderContentType), string(coding))
+	form, err := r.importForm()
 	if err != nil {
 		return err
 	}
@@ -59,25 +58,40 @@ func (s *Server) importCompanies(r *Request) error {
 		return s.answerImport(r, a.stored.answer)
 	}
 
-	var upload *engine.Upload
-	defer func() {
-		if upload != nil {
-			upload.Abort() // of what Import did not take over
-		}
-	}()
-	res, err := intake.Read(r.Context(), in, func(f engine.Format) (io.Writer, error) {
-		upload = s.backend.engine.NewUpload(f)
-		return upload, nil
-	})
+	upload, res, err := s.receive(r, in)
 	if err != nil {
 		return err
 	}
-	upload.Encoding = res.Encoding
+	defer upload.Abort() // of what Import did not take over
 	ans, err := s.runImport(r, upload, res, a)
 	if err != nil {
 		return err
 	}
 	return s.answerImport(r, ans)
+}
+
+// receive reads a body to its end into an upload, for the caller to import or
+// abort.
+func (s *Server) receive(r *Request, in intake.Request) (*engine.Upload, intake.Result, error) {
+	var upload *engine.Upload
+	res, err := intake.Read(r.Context(), in, func(f engine.Format) (io.Writer, error) {
+		upload = s.backend.engine.NewUpload(f)
+		return upload, nil
+	})
+	if err != nil {
+		if upload != nil {
+			upload.Abort()
+		}
+		return nil, res, err
+	}
+	upload.Encoding = res.Encoding
+	return upload, res, nil
+}
+
+// importForm reads what the headers say of a body that holds rows.
+func (r *Request) importForm() (intake.Form, error) {
+	coding := bytes.Join(r.hdr.PeekAll(fasthttp.HeaderContentEncoding), []byte(", "))
+	return intake.ParseForm(r.Header(fasthttp.HeaderContentType), string(coding))
 }
 
 func (s *Server) intakeLimits() intake.Limits {

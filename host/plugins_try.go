@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -61,27 +60,18 @@ func (s *Server) tryPlugin(r *Request) error {
 	if err != nil {
 		return err
 	}
-	form, err := intake.ParseForm(r.Header(fasthttp.HeaderContentType), r.coding)
+	form, err := r.importForm()
 	if err != nil {
 		return err
 	}
 	limits := s.intakeLimits()
 	limits.MaxStreamBytes, limits.MaxJSONBytes = tryBody, min(tryBody, limits.MaxJSONBytes)
-	var upload *engine.Upload
-	defer func() {
-		if upload != nil {
-			upload.Abort()
-		}
-	}()
 	in := intake.Request{Form: form, Body: r.Body(), Length: r.length, Query: r.rawQuery(), Limits: limits}
-	res, err := intake.Read(r.Context(), in, func(f engine.Format) (io.Writer, error) {
-		upload = s.backend.engine.NewUpload(f)
-		return upload, nil
-	})
+	upload, res, err := s.receive(r, in)
 	if err != nil {
 		return err
 	}
-	upload.Encoding = res.Encoding
+	defer upload.Abort()
 	sample, err := s.backend.engine.Sample(upload, res.Options, tryRows, tryBytes)
 	if err != nil {
 		return err

@@ -56,7 +56,6 @@ type client struct {
 type apiError struct {
 	status     int
 	retryAfter time.Duration
-	requestID  string
 	Code       string          `json:"code"`
 	Message    string          `json:"message"`
 	Details    json.RawMessage `json:"details"`
@@ -104,7 +103,7 @@ func (c *client) open(ctx context.Context, r request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)
 	}
-	failed := &apiError{status: resp.StatusCode, requestID: resp.Header.Get("X-Request-ID")}
+	failed := &apiError{status: resp.StatusCode}
 	if s, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil {
 		failed.retryAfter = s
 	}
