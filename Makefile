@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 export GOFLAGS := -mod=readonly
 
-.PHONY: build run demo test check lint fuzz bench clean
+.PHONY: build run demo test check lint fuzz guests clean
 
 build: ## the one binary, bin/sluice
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X sluice/host/cli.version=$(VERSION)" -o bin/sluice ./host/cmd/sluice
@@ -35,6 +35,26 @@ fuzz: ## each fuzz target for a while (FUZZTIME)
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
+
+# .ci/toolchains installs what this needs. Debian's rustc comes first, because it
+# has the wasm32 library.
+CLANG ?= clang
+RUSTC ?= $(shell test -x /usr/bin/rustc && echo /usr/bin/rustc || echo rustc)
+ASC ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sluice-toolchains/assemblyscript-0.28.9/node_modules/.bin/asc
+RUST_FLAGS := --edition 2021 --target wasm32-unknown-unknown -C opt-level=3 -C panic=abort --remap-path-prefix $(CURDIR)=.
+
+guests: ## every committed .wasm, from its source
+	$(CLANG) --target=wasm32 -O2 -nostdlib -ffreestanding -fvisibility=hidden \
+	  -mbulk-memory -Wl,--no-entry -Wl,--strip-debug -o plugins/examples/cleaner/cleaner.wasm plugins/examples/cleaner/cleaner.c
+	tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	  $(RUSTC) $(RUST_FLAGS) --crate-type rlib --crate-name sluice -o "$$tmp/libsluice.rlib" plugins/sdk/rust/src/lib.rs && \
+	  $(RUSTC) $(RUST_FLAGS) --crate-type cdylib -C strip=symbols --extern sluice="$$tmp/libsluice.rlib" \
+	    -o plugins/examples/hubspot/hubspot.wasm plugins/examples/hubspot/hubspot.rs
+	$(CLANG) --target=wasm32 -O2 -mbulk-memory -nostdlib -fno-builtin -Wl,--no-entry -Wl,--strip-all \
+	  -o plugins/meter/testdata/work.wasm plugins/meter/testdata/work.c
+	$(ASC) plugins/examples/salesforce/salesforce.ts -o plugins/examples/salesforce/salesforce.wasm \
+	  -O3 --noAssert --runtime minimal --use abort= --exportStart _initialize
+	chmod 644 plugins/examples/*/*.wasm plugins/meter/testdata/work.wasm
 
 clean:
 	rm -rf bin
