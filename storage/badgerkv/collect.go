@@ -137,7 +137,7 @@ func (kv *KV) flush(ctx context.Context) error {
 		}
 		return err
 	}
-	newest := kv.newestTable()
+	newest, last := kv.newestTable(), kv.snapshots.current()
 	for left := kv.cfg.MemTableSize; left > 0; left -= fillKeys * fillValue {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -152,7 +152,7 @@ func (kv *KV) flush(ctx context.Context) error {
 	if err := fill(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(flushTime); kv.newestTable() == newest; {
+	for deadline := time.Now().Add(flushTime); !kv.settled(newest, last); {
 		if time.Now().After(deadline) {
 			return nil // what is not yet flushed is collected the next time
 		}
@@ -167,7 +167,22 @@ func (kv *KV) flush(ctx context.Context) error {
 	return kv.db.Flatten(1)
 }
 
-// newestTable tells by its number whether a table has been written.
+// settled tells whether what was written up to a version is in tables, none of
+// them at level 0: Flatten leaves those alone when there are no others. The
+// version itself may be gone already, when all of it was deletions; then a table
+// newer than newest shows it.
+func (kv *KV) settled(newest, version uint64) bool {
+	flushed := false
+	for _, table := range kv.db.Tables() {
+		if table.Level == 0 {
+			return false
+		}
+		flushed = flushed || table.MaxVersion >= version || table.ID > newest
+	}
+	return flushed
+}
+
+// newestTable returns the highest number of a table.
 func (kv *KV) newestTable() (id uint64) {
 	for _, table := range kv.db.Tables() {
 		id = max(id, table.ID)

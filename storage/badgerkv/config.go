@@ -113,8 +113,8 @@ func (c Config) options(log badger.Logger) badger.Options {
 	o.ValueLogFileSize = c.ValueLogFileSize
 	o.MemTableSize = c.MemTableSize
 	o.NumMemtables = 2
-	o.NumCompactors = 2 // the least that Badger takes
-	o.NumLevelZeroTables = 2
+	o.NumCompactors = 2      // the least that Badger takes
+	o.NumLevelZeroTables = 1 // compacted at once, so that dead values are known
 	o.NumLevelZeroTablesStall = 8
 
 	o.Compression = options.None // row groups are compressed already
