@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"sluice/engine/fault"
 	"sluice/plugins"
 )
 
@@ -16,6 +15,9 @@ type Config struct {
 	Addr      string // of the API; port 0 picks a free one
 	AdminAddr string // of metrics and pprof; empty: off
 	Data      string // folder of everything that lasts
+
+	TLSCert string // PEM files of the API's certificate and key, read again
+	TLSKey  string // when they change; both empty: plain HTTP
 
 	MaxConnections int
 	MaxHeaderBytes int   // request line and headers together
@@ -121,6 +123,9 @@ func (c Config) Validate() error {
 	if c.Data == "" {
 		bad("Data", "is empty")
 	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		bad("TLSKey", "the certificate and its key go together: set both TLSCert and TLSKey, or neither")
+	}
 	between("MaxConnections", int64(c.MaxConnections), 1, 1<<20)
 	between("MaxHeaderBytes", int64(c.MaxHeaderBytes), 4<<10, 1<<20)
 	between("MaxJSONBytes", c.MaxJSONBytes, 1<<10, 1<<30)
@@ -142,6 +147,5 @@ func (c Config) Validate() error {
 	if len(errs) == 0 {
 		return nil
 	}
-	err := errors.Join(errs...)
-	return &fault.Error{Code: fault.Validation, Message: "configuration: " + err.Error(), Err: err}
+	return fmt.Errorf("configuration: %w", errors.Join(errs...))
 }

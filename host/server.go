@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ type Server struct {
 	heartbeat   time.Duration
 
 	ln          *listener
+	cert        *certificate // nil: plain HTTP
 	fast        *fasthttp.Server
 	metrics     *metrics
 	openapiJSON func() ([]byte, error)
@@ -96,6 +98,12 @@ func newServer(ctx context.Context, cfg Config, b *backend, log *slog.Logger) (*
 
 // listen takes the addresses.
 func (s *Server) listen() error {
+	if s.cfg.TLSCert != "" {
+		var err error
+		if s.cert, err = loadCertificate(s.cfg.TLSCert, s.cfg.TLSKey, s.log); err != nil {
+			return err
+		}
+	}
 	ln, err := net.Listen("tcp", s.cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -124,8 +132,12 @@ func (s *Server) AdminAddr() string {
 
 // Run serves until Close.
 func (s *Server) Run() error {
-	s.log.Info("serving", "addr", s.Addr(), "admin_addr", s.AdminAddr())
-	if err := s.fast.Serve(s.ln); err != nil && !errors.Is(err, net.ErrClosed) {
+	s.log.Info("serving", "addr", s.Addr(), "tls", s.cert != nil, "admin_addr", s.AdminAddr())
+	var ln net.Listener = s.ln
+	if s.cert != nil {
+		ln = tls.NewListener(ln, s.cert.config())
+	}
+	if err := s.fast.Serve(ln); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
@@ -259,7 +271,12 @@ func errCutOff(err error) error {
 }
 
 // refuseConn answers a connection beyond Config.MaxConnections.
+// With TLS it is closed without an answer: a handshake costs more than most
+// requests.
 func (s *Server) refuseConn(c net.Conn) {
+	if s.cert != nil {
+		return
+	}
 	var resp fasthttp.Response
 	writeError(&resp, fault.New(fault.Overloaded, "the server has its limit of %d connections open", s.cfg.MaxConnections))
 	resp.Header.Set("X-Request-ID", requestID(nil))

@@ -14,6 +14,8 @@ type serveCmd struct {
 	Addr           string        `help:"Where the API listens. Only 127.0.0.1 unless you ask for more, as 0.0.0.0:8080." default:"127.0.0.1:8080"`
 	AdminAddr      string        `help:"Where metrics and pprof listen; empty: nowhere." default:"127.0.0.1:8081"`
 	Data           string        `help:"Folder of everything that lasts." default:"./data" type:"path"`
+	TLSCert        string        `help:"PEM file of the certificate; with --tls-key the API speaks HTTPS." type:"path"`
+	TLSKey         string        `help:"PEM file of the certificate's key. Both files are read again when they change." type:"path"`
 	MaxStreamBytes int64         `help:"Largest raw upload, decompressed." default:"${max_stream_bytes}"`
 	MaxReportBytes int64         `help:"Most bytes kept of a job's failed rows and results." default:"${max_report_bytes}"`
 	MaxConnections int           `help:"Open connections; more are answered 503." default:"${max_connections}"`
@@ -40,6 +42,7 @@ func serveDefaults() map[string]string {
 func (c *serveCmd) config() host.Config {
 	cfg := host.DefaultConfig()
 	cfg.Addr, cfg.AdminAddr, cfg.Data = c.Addr, c.AdminAddr, c.Data
+	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey
 	cfg.MaxStreamBytes, cfg.MaxReportBytes = c.MaxStreamBytes, c.MaxReportBytes
 	cfg.MaxConnections, cfg.RateLimit = c.MaxConnections, c.RateLimit
 	cfg.PluginMaxTraps, cfg.ShutdownGrace = c.PluginMaxTraps, c.ShutdownGrace
@@ -57,7 +60,11 @@ func (c *serveCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "listening on http://%s\n", server.Addr())
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	fmt.Fprintf(p.stdout, "listening on %s://%s\n", scheme, server.Addr())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Run() }()
 	select {
