@@ -48,6 +48,7 @@ type Engine struct {
 	ids     *jobIDs
 	queue   *queue
 	watch   *watchers
+	works   workPool
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup

@@ -65,7 +65,8 @@ func (e *Engine) Import(ctx context.Context, r Request) (*Data, error) {
 	}
 	job.First = job.Next
 	job.ignore(src.ignored())
-	works, small, err := readSmall(src)
+	works, small, err := e.readSmall(src)
+	defer e.works.put(works...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,24 +109,25 @@ func (e *Engine) newJob(ctx context.Context, r Request) (*Job, error) {
 func jobURL(id string) string { return "/v1/import/jobs/" + id }
 
 // readSmall reads rows as long as they may be imported at once; small is false
-// as soon as they can't.
-func readSmall(src *source) (works []*work, small bool, err error) {
+// as soon as they can't. The works are the pool's again once the caller is done.
+func (e *Engine) readSmall(src *source) (works []*work, small bool, err error) {
 	rows, bytes := 0, 0
 	for {
-		w := newWork()
+		w := e.works.get(workSize{})
 		err := src.next(w, syncRows+1-rows, batchBytes)
 		if errors.Is(err, io.EOF) {
+			e.works.put(w)
 			return works, true, nil
 		}
+		works = append(works, w)
 		if err != nil {
-			return nil, false, err
+			return works, false, err
 		}
 		rows += len(w.in.Rows)
 		bytes += len(w.in.Arena)
 		if rows > syncRows || bytes > syncBytes {
-			return nil, false, nil
+			return works, false, nil
 		}
-		works = append(works, w)
 	}
 }
 
@@ -171,6 +173,7 @@ func (e *Engine) importNow(ctx context.Context, r Request, job *Job, src *source
 	})
 	switch {
 	case errors.Is(err, errRefused):
+		made = base.undone(spans)
 		made.job.refuse(limitFault(&made.job))
 		return nil, e.refused(ctx, made)
 	case err != nil:
@@ -212,6 +215,7 @@ func (e *Engine) tryNow(ctx context.Context, base *ledger, spans []span) (*Data,
 	if err != nil {
 		return nil, fmt.Errorf("begin trial: %w", err)
 	}
+	base.unmade = trial.Made
 	p := &pass{e: e, l: base, trial: trial}
 	defer p.close(ctx)
 	made := base.attempt()
@@ -240,6 +244,7 @@ func (e *Engine) complete(l *ledger) []Change {
 // refused keeps the record and the report of a small import that failed as a
 // whole, and returns the error that says so.
 func (e *Engine) refused(ctx context.Context, l *ledger) error {
+	l.job.Read = l.job.Bytes
 	l.job.end(e.cfg.Now())
 	if err := e.keep(ctx, l, l.seal()); err != nil {
 		return err

@@ -16,13 +16,16 @@ const (
 	batchBytes = 512 << 10
 
 	// inFlight bounds the batches between the decoder and the commit, and with
-	// them the memory of a running job: about 1.5 MB each.
-	inFlight = 48
+	// them the memory of a running job: about 1.2 MB each. While one commit is on
+	// its way the next one is prepared whole, or the cores would wait for the disk.
+	inFlight = 2*gatherBatches + 4
 )
 
 // pipeline decodes batches in one goroutine and prepares them in several;
 // ordered gives them in file order.
 type pipeline struct {
+	pool    *workPool
+	made    []*work    // of the pool; the decoder's until it has ended
 	ordered chan *work // closed at the end of the upload or after an error
 	free    chan *work
 	err     error // why ordered was closed; nil at the end of the upload
@@ -33,9 +36,9 @@ type pipeline struct {
 	wg     sync.WaitGroup
 }
 
-func startPipeline(ctx context.Context, src *source, open func(ctx context.Context, s *source) (*stages, error), workers int) *pipeline {
+func startPipeline(ctx context.Context, src *source, open func(ctx context.Context, s *source) (*stages, error), workers int, pool *workPool) *pipeline {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &pipeline{ordered: make(chan *work, inFlight), free: make(chan *work, inFlight), cancel: cancel}
+	p := &pipeline{pool: pool, ordered: make(chan *work, inFlight), free: make(chan *work, inFlight), cancel: cancel}
 	for range inFlight {
 		p.free <- nil // made when first needed: small jobs need few
 	}
@@ -58,6 +61,7 @@ func startPipeline(ctx context.Context, src *source, open func(ctx context.Conte
 
 func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Context, *source) (*stages, error), todo chan<- func(*validator)) error {
 	var told int // columns that the plugin knows of
+	var size workSize
 	for {
 		var w *work
 		select {
@@ -66,7 +70,8 @@ func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Co
 			return context.Cause(ctx)
 		}
 		if w == nil {
-			w = newWork()
+			w = p.pool.get(size)
+			p.made = append(p.made, w)
 		}
 		err := src.next(w, batchRows, batchBytes)
 		if errors.Is(err, io.EOF) {
@@ -75,6 +80,7 @@ func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Co
 		if err != nil {
 			return err
 		}
+		size.note(w)
 		if p.stages == nil {
 			if p.stages, err = open(ctx, src); err != nil {
 				return err
@@ -138,6 +144,7 @@ func (p *pipeline) close() {
 	// A decoder that waits for a free batch sees the cancellation; channels are
 	// wide enough for every batch there is, so nobody waits to send.
 	p.wg.Wait()
+	p.pool.put(p.made...)
 	if p.stages != nil {
 		p.stages.close()
 	}

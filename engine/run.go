@@ -9,10 +9,12 @@ import (
 	"sluice/engine/fault"
 )
 
-// gather: a commit takes this many batches, or what came within gatherTime.
+// gather: a commit takes this many batches, or what came within gatherTime. The
+// batches fill it nearly to the store's limit, which makes few fsyncs; the time is
+// for plugins that need long, whose rows are to be seen to move.
 const (
 	gatherBatches = 32
-	gatherTime    = 10 * time.Millisecond
+	gatherTime    = 250 * time.Millisecond
 )
 
 // A full disk or a stalled store is waited for, this long in all.
@@ -166,7 +168,7 @@ func (e *Engine) drive(ctx context.Context, upload SpoolReader, to sink) error {
 	if err != nil {
 		return err
 	}
-	p := startPipeline(ctx, src, e.openStages, e.cfg.Workers)
+	p := startPipeline(ctx, src, e.openStages, e.cfg.Workers, &e.works)
 	defer p.close()
 	var spans []span
 	for began := time.Now(); ; {

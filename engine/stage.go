@@ -21,26 +21,6 @@ type outcome struct {
 
 const none = -1
 
-// work is one batch on its way through the pure stages: what they made of it is
-// ready to be applied in file order. It is reused.
-type work struct {
-	in, out batch.Batch
-	arena   []byte // the patches
-	ops     []company.Op
-	results []company.Result
-	records []outcome // in row order
-	errs    []RowError
-	ignored []string
-	sent    *plan      // of the columns as sent; what a plugin answers has its own
-	plan    *plan      // of the records
-	columns []string   // as sent, known at the end of this batch
-	end     Checkpoint // the border after its last row
-	err     error      // ends the import
-	ready   chan struct{}
-}
-
-func newWork() *work { return &work{ready: make(chan struct{}, 1)} }
-
 // stages are the pure part of an import: mapping, plugin, validation. They are
 // shared by the goroutines that prepare batches; each has its own validator.
 type stages struct {
@@ -164,6 +144,7 @@ func project(b *batch.Batch, columns []int) []batch.Cell {
 // records are the rows themselves.
 func (s *stages) validate(w *work, v *validator, p *plan, b *batch.Batch, source []uint32) {
 	w.plan = p
+	w.room(len(b.Arena), max(len(w.in.Rows), len(source)))
 	faults := groupFaults(w.in.Faults)
 	next := 0 // into source
 	for i := range w.in.Rows {
