@@ -13,8 +13,14 @@ type ledger struct {
 	job       Job
 	maxReport int64
 	inline    bool // results go into the answer too
-	failures  blocks
-	results   blocks
+
+	// unmade tells the ids of companies that exist only until the import is
+	// judged; nil: all stay. Results don't name them: later the table may give
+	// such an id to another company.
+	unmade func(company.ID) bool
+
+	failures blocks
+	results  blocks
 }
 
 func newLedger(job Job, maxReport int64) *ledger {
@@ -31,6 +37,24 @@ func (l *ledger) attempt() *ledger {
 	c.failures.reset(c.job.Tenant, kindErrors, c.job.JobID)
 	c.results.reset(c.job.Tenant, kindResults, c.job.JobID)
 	return &c
+}
+
+// undone settles spans anew whose commit was undone: what they created is nowhere.
+func (l *ledger) undone(spans []span) *ledger {
+	created := map[company.ID]bool{}
+	for _, s := range spans {
+		for _, r := range s.w.results {
+			if r.Outcome == company.Created {
+				created[r.ID] = true
+			}
+		}
+	}
+	c := l.attempt()
+	c.unmade = func(id company.ID) bool { return created[id] }
+	for _, s := range spans {
+		c.settle(s.w, s.from, s.to)
+	}
+	return c
 }
 
 // settle counts the records from ≤ i < to of w, whose ops have their results.
@@ -117,6 +141,9 @@ func (l *ledger) report(w *work, r *outcome, errs []RowError) {
 }
 
 func (l *ledger) result(row uint64, out company.Outcome, code fault.Code, id *company.ID) {
+	if id != nil && l.unmade != nil && l.unmade(*id) {
+		id = nil
+	}
 	if l.reportBytes() < 2*l.maxReport {
 		l.results.result(l.job.RecordCount, row, out, code, id)
 	}

@@ -121,7 +121,8 @@ func (s *source) readHeader() error {
 		}
 		first, err := s.csv.First()
 		if err == io.EOF { // no rows: any column may be meant
-			first, err = make([]string, csvscan.MaxColumns), nil
+			_, err := mappedTargets(s.job.Options.Mapping, nil, csvscan.MaxColumns)
+			return err
 		}
 		if err != nil {
 			return err
@@ -151,7 +152,7 @@ func (s *source) readHeader() error {
 func (s *source) planCSV() error {
 	s.job.Columns, s.given = s.columns, s.columns
 	mapping := s.job.Options.Mapping
-	if len(mapping) == 0 {
+	if len(mapping) == 0 || len(s.columns) == 0 {
 		s.plan = autoPlan(s.columns)
 		return nil
 	}

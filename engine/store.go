@@ -65,6 +65,10 @@ type Tx interface {
 // Trial judges the ops of a dry run, in order and at any size.
 type Trial interface {
 	Apply(ops []company.Op, results []company.Result) error
+
+	// Made reports whether an id is of a company that only the trial knows.
+	Made(id company.ID) bool
+
 	Close(ctx context.Context) error
 }
 

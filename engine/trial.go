@@ -70,7 +70,9 @@ func (e *Engine) runTrial(ctx context.Context, j *entry, job **Job, upload Spool
 		if err != nil {
 			return fmt.Errorf("begin trial: %w", err)
 		}
-		j.pass = &pass{e: e, l: newLedger(**job, e.cfg.MaxReportBytes), trial: trial}
+		l := newLedger(**job, e.cfg.MaxReportBytes)
+		l.unmade = trial.Made
+		j.pass = &pass{e: e, l: l, trial: trial}
 	}
 	err := e.drive(ctx, upload, j.pass)
 	made := j.pass.l.job

@@ -42,6 +42,9 @@ func writeError(resp *fasthttp.Response, err error) {
 	if !errors.As(err, &f) || statusOf(f.Code) == 500 {
 		f = fault.New(fault.Internal, "something went wrong on our side; the request id leads to it")
 	}
+	if f.Code == fault.InvalidKey {
+		resp.Header.Set("WWW-Authenticate", "Bearer")
+	}
 	if f.Code == fault.Overloaded || f.Code == fault.RateLimited {
 		retry, ok := f.Details[retryAfterDetail].(int)
 		if !ok {

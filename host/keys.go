@@ -17,6 +17,7 @@ func (s *Server) keyRoutes() []route {
 	return []route{
 		{method: "POST", pattern: "/v1/admin/keys", scope: Admin, handle: s.createKey, media: []string{jsonType}, maxBody: s.jsonLimit},
 		{method: "GET", pattern: "/v1/admin/keys", scope: Admin, handle: s.listKeys},
+		{method: "GET", pattern: "/v1/admin/keys/{id}", scope: Admin, handle: s.getKey},
 		{method: "DELETE", pattern: "/v1/admin/keys/{id}", scope: Admin, handle: s.deleteKey},
 	}
 }
@@ -161,16 +162,27 @@ func (s *Server) listKeys(r *Request) error {
 	return r.Page(keys, meta)
 }
 
+func (s *Server) getKey(r *Request) error {
+	id := r.Param(0)
+	key, err := s.keys.byID(r.Context(), id)
+	if err != nil {
+		return keyFault(id, err)
+	}
+	return r.Data(fasthttp.StatusOK, key)
+}
+
 func (s *Server) deleteKey(r *Request) error {
 	id := r.Param(0)
-	if uuid.Validate(id) != nil {
-		return fault.New(fault.NotFound, "there is no key %s", clip(id, 100))
-	}
 	if err := s.keys.remove(r.Context(), id); err != nil {
-		if fault.CodeOf(err) == fault.NotFound {
-			return fault.New(fault.NotFound, "there is no key %s", id)
-		}
-		return err
+		return keyFault(id, err)
 	}
 	return r.NoContent()
+}
+
+// keyFault says which key does not exist.
+func keyFault(id string, err error) error {
+	if fault.CodeOf(err) == fault.NotFound {
+		return fault.New(fault.NotFound, "there is no key %s", clip(id, 100))
+	}
+	return fmt.Errorf("read key: %w", err)
 }

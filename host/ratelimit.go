@@ -11,7 +11,8 @@ const (
 )
 
 // limiter counts each key's requests in fixed windows, the first of which begins
-// with the key's first request. It holds the windows that run, so its size is
+// with the second of the key's first request, so that the answers, which tell
+// whole seconds, are exact. It holds the windows that run, so its size is
 // bounded by the keys that were used within a minute or so.
 type limiter struct {
 	mu      sync.Mutex
@@ -36,6 +37,7 @@ func newLimiter() *limiter {
 func (l *limiter) take(key string, limit int, now time.Time) (window, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	start := now.Add(-time.Duration(now.Nanosecond()))
 	w := l.windows[key]
 	if w == nil {
 		if len(l.windows) >= l.sweep {
@@ -46,10 +48,10 @@ func (l *limiter) take(key string, limit int, now time.Time) (window, bool) {
 			}
 			l.sweep = max(leastSweep, 2*len(l.windows))
 		}
-		w = &window{start: now}
+		w = &window{start: start}
 		l.windows[key] = w
 	} else if w.over(now) {
-		*w = window{start: now}
+		*w = window{start: start}
 	}
 	w.limit = limit
 	if w.count >= limit {
@@ -68,7 +70,5 @@ func (w *window) over(now time.Time) bool {
 
 func (w *window) remaining() int { return max(0, w.limit-w.count) }
 
-// reset returns the Unix second at which the window has surely ended.
-func (w *window) reset() int64 {
-	return w.start.Add(rateWindow + time.Second - time.Nanosecond).Unix()
-}
+// reset returns the Unix second at which the window ends.
+func (w *window) reset() int64 { return w.start.Add(rateWindow).Unix() }

@@ -106,15 +106,15 @@ func MatchHeader(header string) (target string, exact, ok bool) {
 }
 
 // AutoMap gives the target of each column of a CSV, "" for what is ignored. An
-// exact name beats an alias, then the first column wins. A column "custom" is
-// ignored: a cell is no object, and custom.KEY names one value.
+// exact name beats an alias, then the first column wins. A column "custom" holds
+// JSON objects, as our own export writes them.
 func AutoMap(headers []string) []string {
 	targets := make([]string, len(headers))
 	taken := make(map[string]bool, len(headers))
 	for _, want := range [...]bool{true, false} {
 		for i, h := range headers {
 			target, exact, ok := MatchHeader(h)
-			if !ok || exact != want || taken[target] || target == Custom.String() {
+			if !ok || exact != want || taken[target] {
 				continue
 			}
 			targets[i], taken[target] = target, true

@@ -91,7 +91,7 @@ func TestAutoMap(t *testing.T) {
 	f("Company|Account Name|Organization", "name||")
 	f("NAME|name|Na Me", "name||")
 	f("custom.x|custom.X|Custom.x|custom.y", "custom.x|custom.X||custom.y")
-	f("id|created_date|updated_date|custom", "|||")
+	f("id|created_date|updated_date|Custom|custom", "|||custom|")
 	f("website|url", "website|")
 	f("url|web site|homepage", "|website|")
 	f("", "")

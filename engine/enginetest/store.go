@@ -98,7 +98,7 @@ func (s *Store) DryRun(_ context.Context, tenant string) (engine.Trial, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.table(tenant)
-	return &trial{tx{t: &table{next: t.next, byID: maps.Clone(t.byID), byDomain: maps.Clone(t.byDomain)}}}, nil
+	return &trial{tx{t: &table{next: t.next, byID: maps.Clone(t.byID), byDomain: maps.Clone(t.byDomain)}}, t.next}, nil
 }
 
 // Record implements engine.Records.
@@ -255,7 +255,12 @@ func (tx *tx) Job(string) {}
 // Bytes implements engine.Tx.
 func (tx *tx) Bytes() int { return tx.bytes }
 
-type trial struct{ tx }
+type trial struct {
+	tx
+	first uint64 // ids above it are the trial's
+}
+
+func (t *trial) Made(id company.ID) bool { return binary.BigEndian.Uint64(id[8:]) > t.first }
 
 func (t *trial) Apply(ops []company.Op, results []company.Result) error {
 	_, err := t.tx.Apply(ops, results)

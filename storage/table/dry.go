@@ -70,6 +70,13 @@ func (d *Dry) Apply(ops []company.Op, results []company.Result) error {
 	return d.err
 }
 
+// Made reports whether an id is of a company that only the dry run knows, and
+// which ends with it.
+func (d *Dry) Made(id company.ID) bool {
+	rec, ours := d.t.keys.record(id)
+	return ours && rec >= d.t.base
+}
+
 // flush stores what the transaction holds in scratch.
 func (d *Dry) flush() error {
 	ctx, now := d.tx.ctx, d.tx.now
