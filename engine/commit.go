@@ -5,15 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	"sluice/engine/fault"
 )
 
 // A commit of the store ends at 8 MB. Work is added while it and its report
 // stay under softCommit, so that one more batch and the job's record still fit.
 const softCommit = 6 << 20
 
-// span is a run of a work's records, cut at row borders.
+// span is a run of a work's records.
 type span struct {
 	w        *work
 	from, to int // records
@@ -36,30 +34,6 @@ func (s span) ops() (from, to int) {
 		return 0, 0
 	}
 	return from, to
-}
-
-// half cuts the span at a row border near its middle; ok is false for one row.
-func (s span) half() (a, b span, ok bool) {
-	rec := s.w.records
-	mid := (s.from + s.to) / 2
-	for mid > s.from && rec[mid].row == rec[mid-1].row {
-		mid--
-	}
-	if mid == s.from {
-		for mid = s.from + 1; mid < s.to && rec[mid].row == rec[mid-1].row; mid++ {
-		}
-	}
-	return span{s.w, s.from, mid}, span{s.w, mid, s.to}, mid < s.to
-}
-
-// end is the row border behind the span.
-func (s span) end() Checkpoint {
-	if s.to == len(s.w.records) {
-		return s.w.end
-	}
-	next := s.w.records[s.to].row
-	r := &s.w.in.Rows[next-1]
-	return Checkpoint{Offset: r.End, Row: r.Number, Line: r.EndLine}
 }
 
 // errFull says that a span did not fit the commit.
@@ -96,49 +70,44 @@ func (a trialApplier) apply(w *work, from, to int) error {
 	return a.trial.Apply(w.ops[from:to], w.results[from:to])
 }
 
-// commitSpans applies as many of spans as one commit holds, with the counts, the
-// report and the checkpoint that go with them (invariant 3). It returns the
-// ledger as committed and the spans that are left.
-func (e *Engine) commitSpans(ctx context.Context, l *ledger, spans []span) (*ledger, []span, error) {
-	for try := spans; ; {
-		done := 0
-		var made *ledger
-		err := e.store.Update(ctx, l.job.Tenant, func(tx Tx) error {
-			made, done = l.attempt(), 0
-			tx.Job(l.job.JobID)
-			for _, s := range try {
-				if done > 0 && tx.Bytes()+made.pending() > softCommit {
-					break
-				}
-				if err := s.apply(txApplier{tx}, made); err != nil {
-					return err
-				}
-				made.job.Next = s.end()
-				made.job.Read = made.job.Next.Offset
-				done++
+// committer is the sink of a real run.
+type committer struct {
+	e *Engine
+	l *ledger
+}
+
+func (c *committer) ledger() *ledger { return c.l }
+func (c *committer) retries() bool   { return true }
+
+// take commits work with the counts, the report and the checkpoint that go with
+// it (invariant 3).
+func (c *committer) take(ctx context.Context, p *pipeline, batches int) error {
+	var made *ledger
+	err := c.e.store.Stream(ctx, c.l.job.Tenant, func(tx Tx) error {
+		made = c.l.attempt()
+		tx.Job(made.job.JobID)
+		left := patience
+		for n := 0; n < batches && (n == 0 || tx.Bytes()+made.pending() <= softCommit); n++ {
+			w := p.next(&left)
+			if w == nil {
+				break
 			}
-			for _, c := range made.seal() {
-				tx.Put(c)
+			if err := whole(w).apply(txApplier{tx}, made); err != nil {
+				return err
 			}
-			return putJob(tx, &made.job)
-		})
-		switch {
-		case err == nil:
-			return made, spans[done:], nil
-		case !errors.Is(err, errFull):
-			return l, spans, err
-		case done > 0:
-			try = try[:done]
-		default:
-			a, b, ok := try[0].half()
-			if !ok {
-				row := &a.w.in.Rows[a.w.records[a.from].row]
-				return l, spans, fault.New(fault.ImportFailed, "row %d asks for more than one commit can hold", row.Number)
-			}
-			spans = append([]span{a, b}, spans[1:]...)
-			try = spans[:1]
+			made.job.Next = w.end
+			made.job.Read = w.end.Offset
+			p.recycle(w)
 		}
+		for _, c := range made.seal() {
+			tx.Put(c)
+		}
+		return putJob(tx, &made.job)
+	})
+	if err == nil {
+		c.l = made
 	}
+	return err
 }
 
 // putJob adds the job's record to a commit.

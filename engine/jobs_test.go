@@ -368,3 +368,45 @@ func TestPluginAnswers(t *testing.T) {
 		t.Errorf("with a mapping the plugin sees the mapped column: %s", counts(d))
 	}
 }
+
+// pairPlugin makes two records of each row.
+type pairPlugin struct{ gatePlugin }
+
+func (p pairPlugin) Open(context.Context, string, engine.PluginJob) (engine.Transformer, error) {
+	return p, nil
+}
+
+func (p pairPlugin) Process(_ context.Context, in, out *batch.Batch) ([]string, error) {
+	out.Reset(1)
+	for i := range in.Rows {
+		for _, s := range []string{"-a", "-b"} {
+			out.Cells = append(out.Cells, out.Append(batch.Text, append(in.Bytes(in.Row(i)[0]), s...)))
+			out.Source = append(out.Source, uint32(i))
+		}
+	}
+	return []string{"name"}, nil
+}
+
+// What a commit can't hold is given in smaller steps, down to a row, whose
+// records stay together.
+func TestFullCommits(t *testing.T) {
+	const n = 600
+	body := "Firm\n" + strings.Repeat("A\n", n)
+	for _, max := range []int{1, 2, 3, 100, n, 2*n - 1} {
+		h := newHarness(t, nil)
+		h.close()
+		h.start(nil, pairPlugin{})
+		h.store.MaxOps = max
+		d := h.must(engine.CSV, body, options())
+		if max == 1 {
+			const why = "row 1 asks for more than one commit can hold"
+			if d.Failure == nil || d.Failure.Code != fault.ImportFailed || d.Failure.Message != why || d.RowCount != 0 {
+				t.Errorf("%d ops a commit: %v, %s", max, d.Failure, counts(d))
+			}
+			continue
+		}
+		if got, want := counts(d), fmt.Sprintf("%d/%d: %d 0 0 0", n, 2*n, 2*n); got != want || strings.Count(h.companies(), "\n") != 2*n {
+			t.Errorf("%d ops a commit: %s, want %s", max, got, want)
+		}
+	}
+}

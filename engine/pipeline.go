@@ -16,9 +16,9 @@ const (
 	batchBytes = 512 << 10
 
 	// inFlight bounds the batches between the decoder and the commit, and with
-	// them the memory of a running job: about 1.2 MB each. While one commit is on
-	// its way the next one is prepared whole, or the cores would wait for the disk.
-	inFlight = 2*gatherBatches + 4
+	// them the memory of a running job: about 1.2 MB each. While a commit is on
+	// its way to the disk the cores go on with these.
+	inFlight = 24
 )
 
 // pipeline decodes batches in one goroutine and prepares them in several;
@@ -29,16 +29,21 @@ type pipeline struct {
 	ordered chan *work // closed at the end of the upload or after an error
 	free    chan *work
 	err     error // why ordered was closed; nil at the end of the upload
+	rows    int   // of a batch, at most
 	stages  *stages
-	head    *work // taken from ordered, perhaps not yet prepared; the reader's own
+
+	// Of the one who takes the batches.
+	head  *work // taken from ordered, perhaps not yet prepared
+	ended bool  // nothing more comes
+	fault error // why; nil at the end of the upload
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
 
-func startPipeline(ctx context.Context, src *source, open func(ctx context.Context, s *source) (*stages, error), workers int, pool *workPool) *pipeline {
+func startPipeline(ctx context.Context, src *source, open func(ctx context.Context, s *source) (*stages, error), workers, rows int, pool *workPool) *pipeline {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &pipeline{pool: pool, ordered: make(chan *work, inFlight), free: make(chan *work, inFlight), cancel: cancel}
+	p := &pipeline{pool: pool, rows: rows, ordered: make(chan *work, inFlight), free: make(chan *work, inFlight), cancel: cancel}
 	for range inFlight {
 		p.free <- nil // made when first needed: small jobs need few
 	}
@@ -73,7 +78,7 @@ func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Co
 			w = p.pool.get(size)
 			p.made = append(p.made, w)
 		}
-		err := src.next(w, batchRows, batchBytes)
+		err := src.next(w, p.rows, batchBytes)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -101,42 +106,75 @@ func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Co
 	}
 }
 
-// next returns the next batch in file order once it is prepared; nil when late
-// comes first (more), or when there is none (not more: see err).
-func (p *pipeline) next(late <-chan time.Time) (w *work, more bool) {
-	if p.head == nil {
-		select {
-		case w, ok := <-p.ordered:
-			if !ok {
-				return nil, false
-			}
-			p.head = w
-		case <-late:
-			return nil, true
+// await waits until a batch is prepared, and tells whether there is one: at the
+// end of the upload, and after an error, there is none.
+func (p *pipeline) await() (more bool, err error) {
+	if p.head == nil && !p.ended {
+		w, ok := <-p.ordered
+		if !ok {
+			p.ended, p.fault = true, p.err
+			return false, p.fault
 		}
+		p.head = w
+		<-w.ready
+		w.ready <- struct{}{}
 	}
-	select {
-	case <-p.head.ready:
-	case <-late:
-		return nil, true
-	}
-	w, p.head = p.head, nil
-	return w, true
+	return !p.ended, p.fault
 }
 
-// recycle hands back the batches of spans of which nothing is left to do.
-func (p *pipeline) recycle(spans, left []span) {
-	var last *work
-	for _, s := range spans {
-		if len(left) > 0 && s.w == left[0].w {
-			return
-		}
-		if s.w != last {
-			p.free <- s.w
-		}
-		last = s.w
+// next takes the next batch in file order, prepared. It waits for it as long as
+// patience lasts, which it shortens; nil: it came too late, or nothing more comes.
+func (p *pipeline) next(patience *time.Duration) *work {
+	if p.ended {
+		return nil
 	}
+	if p.head == nil {
+		w, ok, late := receive(p.ordered, patience)
+		switch {
+		case late:
+			return nil
+		case !ok:
+			p.ended, p.fault = true, p.err
+			return nil
+		}
+		p.head = w
+	}
+	if _, _, late := receive(p.head.ready, patience); late {
+		return nil
+	}
+	w := p.head
+	p.head = nil
+	if w.err != nil {
+		p.ended, p.fault = true, w.err
+		return nil
+	}
+	return w
 }
+
+// receive is a receive that ends when patience does.
+func receive[T any](from <-chan T, patience *time.Duration) (v T, ok, late bool) {
+	select {
+	case v, ok = <-from:
+		return v, ok, false
+	default:
+	}
+	if *patience <= 0 {
+		return v, false, true
+	}
+	began := time.Now()
+	timer := time.NewTimer(*patience)
+	defer timer.Stop()
+	select {
+	case v, ok = <-from:
+	case <-timer.C:
+		late = true
+	}
+	*patience -= time.Since(began)
+	return v, ok, late
+}
+
+// recycle hands back a batch of which nothing is left to do.
+func (p *pipeline) recycle(w *work) { p.free <- w }
 
 // close stops the pipeline and waits for it.
 func (p *pipeline) close() {

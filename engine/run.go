@@ -9,14 +9,6 @@ import (
 	"sluice/engine/fault"
 )
 
-// gather: a commit takes this many batches, or what came within gatherTime. The
-// batches fill it nearly to the store's limit, which makes few fsyncs; the time is
-// for plugins that need long, whose rows are to be seen to move.
-const (
-	gatherBatches = 32
-	gatherTime    = 250 * time.Millisecond
-)
-
 // A full disk or a stalled store is waited for, this long in all.
 const (
 	retryFirst = 100 * time.Millisecond
@@ -143,98 +135,73 @@ func (e *Engine) advance(ctx context.Context, j *entry, job **Job) error {
 // sink takes prepared work in file order.
 type sink interface {
 	ledger() *ledger
-	take(ctx context.Context, spans []span) (left []span, err error)
-	retries() bool // whether spans that failed can be offered again
+
+	// take applies what one commit holds of p, which has a batch ready. After an
+	// error the ledger is as before, and what was taken must be read again.
+	take(ctx context.Context, p *pipeline, batches int) error
+
+	retries() bool // whether what failed can be offered again
 }
 
-// committer is the sink of a real run.
-type committer struct {
-	e *Engine
-	l *ledger
-}
+// patience is how long a commit that has begun waits, in all, for batches that are
+// not prepared yet. The table's other writes wait with it.
+const patience = 20 * time.Millisecond
 
-func (c *committer) ledger() *ledger { return c.l }
-func (c *committer) retries() bool   { return true }
-
-func (c *committer) take(ctx context.Context, spans []span) (left []span, err error) {
-	c.l, left, err = c.e.commitSpans(ctx, c.l, spans)
-	return left, err
-}
-
-// drive reads an upload from the ledger's checkpoint to its end into a sink.
+// drive reads an upload from the ledger's checkpoint to its end into a sink. After
+// a failure that may pass it reads again from the last checkpoint: while the store
+// is overloaded or the disk full a little later, and in smaller steps after a
+// commit that could not hold what it was given.
 func (e *Engine) drive(ctx context.Context, upload SpoolReader, to sink) error {
+	began, step := time.Now(), wholeStep()
+	wait, waited := retryFirst, time.Duration(0)
+	for {
+		from := to.ledger().job.Next
+		err := e.read(ctx, upload, to, &step, began)
+		if to.ledger().job.Next != from {
+			wait, waited = retryFirst, 0
+		}
+		switch {
+		case errors.Is(err, errStep):
+		case errors.Is(err, errFull):
+			if !step.shorten() {
+				return fault.New(fault.ImportFailed, "row %d asks for more than one commit can hold", to.ledger().job.Next.Row+1)
+			}
+		case fault.CodeOf(err) == fault.Overloaded && to.retries() && waited < retryTotal:
+			e.log.Warn("store is overloaded; the job waits", "job", to.ledger().job.JobID, "wait", wait, "err", err)
+			if !sleep(ctx, wait) {
+				return ctx.Err()
+			}
+			waited += wait
+			wait = min(2*wait, retryMost)
+		default:
+			return err
+		}
+	}
+}
+
+// read is drive as long as nothing fails and step suits.
+func (e *Engine) read(ctx context.Context, upload SpoolReader, to sink, step *step, began time.Time) error {
 	job := to.ledger().job // read by the pipeline's goroutines, so a copy
 	src, err := openSource(upload, upload.Size(), &job)
 	if err != nil {
 		return err
 	}
-	p := startPipeline(ctx, src, e.openStages, e.cfg.Workers, &e.works)
+	p := startPipeline(ctx, src, e.openStages, e.cfg.Workers, step.rows, &e.works)
 	defer p.close()
-	var spans []span
-	for began := time.Now(); ; {
-		ended, pipeErr := gather(p, &spans)
-		if len(spans) > 0 {
-			left, err := e.patiently(ctx, to, spans)
-			if err != nil {
-				return err
-			}
-			p.recycle(spans, left)
-			spans = append(spans[:0], left...)
-			e.watch.changed(job.JobID)
+	for {
+		if more, err := p.await(); !more {
+			return err
 		}
-		if pipeErr != nil {
-			return pipeErr
+		if err := to.take(ctx, p, step.batches); err != nil {
+			return err
 		}
-		if ended && len(spans) == 0 {
-			return nil
-		}
+		e.watch.changed(job.JobID)
 		if time.Since(began) > e.cfg.Turn && e.queue.contended() {
 			return errYield
 		}
-	}
-}
-
-// gather waits for one batch, if there is none yet, and then takes those that
-// follow closely. ended is true at the end of the upload and after an error.
-func gather(p *pipeline, spans *[]span) (ended bool, err error) {
-	var late <-chan time.Time
-	if len(*spans) > 0 {
-		late = time.After(gatherTime)
-	}
-	for len(*spans) < gatherBatches {
-		w, ok := p.next(late)
-		if w == nil {
-			if ok {
-				return false, nil
-			}
-			return true, p.err
+		if step.taken() {
+			return errStep
 		}
-		if w.err != nil {
-			return true, w.err
-		}
-		*spans = append(*spans, whole(w))
-		if late == nil {
-			late = time.After(gatherTime)
-		}
-	}
-	return false, nil
-}
-
-// patiently offers spans to a sink, again and again while the store is
-// overloaded or the disk full.
-func (e *Engine) patiently(ctx context.Context, to sink, spans []span) ([]span, error) {
-	wait, waited := retryFirst, time.Duration(0)
-	for {
-		left, err := to.take(ctx, spans)
-		if err == nil || fault.CodeOf(err) != fault.Overloaded || !to.retries() || waited >= retryTotal {
-			return left, err
-		}
-		e.log.Warn("store is overloaded; the job waits", "job", to.ledger().job.JobID, "wait", wait, "err", err)
-		if !sleep(ctx, wait) {
-			return left, ctx.Err()
-		}
-		waited += wait
-		wait = min(2*wait, retryMost)
 	}
 }
 

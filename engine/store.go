@@ -16,6 +16,11 @@ type Store interface {
 	// error, its changes alone are undone and Update returns that error.
 	Update(ctx context.Context, tenant string, fn func(Tx) error) error
 
+	// Stream is Update for an fn that runs once, at the beginning of a commit. It
+	// may wait a moment for what it applies: only the table's other writes wait
+	// with it.
+	Stream(ctx context.Context, tenant string, fn func(Tx) error) error
+
 	// DryRun judges ops as Update would, without writing companies.
 	DryRun(ctx context.Context, tenant string) (Trial, error)
 

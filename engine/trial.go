@@ -18,38 +18,37 @@ func (p *pass) ledger() *ledger { return p.l }
 // A trial has seen its ops even where it failed.
 func (p *pass) retries() bool { return false }
 
-// take judges spans. Their report commits at once, so that it needs no memory;
-// the job's record keeps its first checkpoint, for nothing was applied.
-func (p *pass) take(ctx context.Context, spans []span) (left []span, err error) {
-	for i, s := range spans {
+// take judges work. Its report commits at once, so that it needs no memory; the
+// job's record keeps its first checkpoint, for nothing was applied.
+func (p *pass) take(ctx context.Context, from *pipeline, batches int) error {
+	left := patience
+	for range batches {
+		w := from.next(&left)
+		if w == nil {
+			break
+		}
 		made := p.l.attempt()
-		if err := s.apply(trialApplier{p.trial}, made); err != nil {
-			return spans[i:], err
+		if err := whole(w).apply(trialApplier{p.trial}, made); err != nil {
+			return err
 		}
-		made.job.Next = s.end()
-		made.job.Read = made.job.Next.Offset
+		made.job.Next = w.end
+		made.job.Read = w.end.Offset
+		from.recycle(w)
 		changes := made.seal()
-		if i == len(spans)-1 {
-			seen := made.job
-			if !seen.Options.DryRun { // the counts that a judge foresees are not yet true
-				seen.restart()
-				seen.Read = made.job.Read
-			}
-			seen.Next = seen.First
-			c, err := jobChange(&seen)
-			if err != nil {
-				return spans[i:], err
-			}
-			changes = append(changes, c)
-		}
 		p.l = made
 		if len(changes) > 0 {
 			if err := p.e.store.Write(ctx, changes); err != nil {
-				return nil, fmt.Errorf("write report: %w", err)
+				return fmt.Errorf("write report: %w", err)
 			}
 		}
 	}
-	return nil, nil
+	seen := p.l.job
+	if !seen.Options.DryRun { // the counts that a judge foresees are not yet true
+		seen.restart()
+		seen.Read = p.l.job.Read
+	}
+	seen.Next = seen.First
+	return p.e.writeJob(ctx, &seen)
 }
 
 func (p *pass) close(ctx context.Context) {

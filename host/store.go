@@ -23,6 +23,14 @@ func (s store) Update(ctx context.Context, tenant string, fn func(engine.Tx) err
 	return t.Update(ctx, func(tx *table.Tx) error { return fn(storeTx{tx}) })
 }
 
+func (s store) Stream(ctx context.Context, tenant string, fn func(engine.Tx) error) error {
+	t, err := s.tables.Table(ctx, tenant)
+	if err != nil {
+		return fmt.Errorf("open table: %w", err)
+	}
+	return t.Stream(ctx, func(tx *table.Tx) error { return fn(storeTx{tx}) })
+}
+
 func (s store) DryRun(ctx context.Context, tenant string) (engine.Trial, error) {
 	t, err := s.tables.Table(ctx, tenant)
 	if err != nil {

@@ -81,6 +81,11 @@ func (s *Store) Update(_ context.Context, tenant string, fn func(engine.Tx) erro
 	return nil
 }
 
+// Stream implements engine.Store.
+func (s *Store) Stream(ctx context.Context, tenant string, fn func(engine.Tx) error) error {
+	return s.Update(ctx, tenant, fn)
+}
+
 // Tenants implements engine.Store.
 func (s *Store) Tenants(context.Context) ([]string, error) {
 	s.mu.Lock()

@@ -29,6 +29,7 @@ type writer struct {
 type request struct {
 	ctx   context.Context
 	fn    func(*Tx) error
+	first bool // it runs once, so it must be the first of its commit
 	state atomic.Int32
 	done  chan error
 }
@@ -52,6 +53,13 @@ var errClosed = fault.New(fault.Overloaded, "the server is shutting down")
 // changes are undone and Update returns that error.
 func (t *Table) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	return t.ask(&request{ctx: ctx, fn: fn, done: make(chan error, 1)})
+}
+
+// Stream is Update for an fn that must not run twice: it is the first of its
+// commit, where there is room if there is anywhere. While it waits for what it
+// applies the table's other writes wait too, but no reader.
+func (t *Table) Stream(ctx context.Context, fn func(tx *Tx) error) error {
+	return t.ask(&request{ctx: ctx, fn: fn, first: true, done: make(chan error, 1)})
 }
 
 // Vacuum runs one whole round: it folds what the deltas hold into buckets and
@@ -208,7 +216,7 @@ func (t *Table) commit(tx *Tx, first *request) (next *request) {
 	tx.begin(context.WithoutCancel(first.ctx))
 	var merged []*request
 	for r := first; r != nil; r = t.writer.take() {
-		if r.fn == nil {
+		if r.fn == nil || r.first && !tx.empty() {
 			next = r
 			break
 		}
