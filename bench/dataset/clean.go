@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -36,37 +37,97 @@ func (r Row) cells() []string {
 	return []string{r.Company, r.Website, r.Industry, r.Employees, r.City, r.Country, r.Phone, r.Description}
 }
 
-// WriteClean writes n clean rows as CSV, with a header.
-func WriteClean(w io.Writer, seed uint64, n int) error {
-	out := bufio.NewWriterSize(w, 1<<20)
-	var line []byte
-	line = appendRecord(line[:0], header, ',')
-	for i := 0; ; i++ {
-		if _, err := out.Write(line); err != nil {
-			return err
+// Order is the order in which rows come.
+type Order int
+
+// The orders.
+const (
+	InOrder  Order = iota // by number
+	Shuffled              // all over the file
+	HalfNew               // by turns a row of the first half, and one beyond the last
+)
+
+// Clean says which clean rows a file has.
+type Clean struct {
+	Seed     uint64
+	Rows     int
+	Order    Order
+	Revision int // above 0: the same companies, their phone and description changed
+}
+
+// Numbers gives the rows' numbers in their order.
+func (c Clean) Numbers() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		var order []int
+		if c.Order == Shuffled {
+			order = rand.New(rand.NewPCG(c.Seed, 1)).Perm(c.Rows)
 		}
-		if i == n {
-			return out.Flush()
+		for i := range c.Rows {
+			n := uint64(i)
+			switch {
+			case order != nil:
+				n = uint64(order[i])
+			case c.Order == HalfNew && i%2 == 0:
+				n = uint64(i / 2)
+			case c.Order == HalfNew:
+				n = uint64(c.Rows + i/2)
+			}
+			if !yield(n) {
+				return
+			}
 		}
-		line = appendRecord(line[:0], CleanRow(seed, uint64(i)).cells(), ',')
 	}
 }
 
-// WriteNDJSON writes n clean rows as NDJSON, keys named as the fields.
-func WriteNDJSON(w io.Writer, seed uint64, n int) error {
+// Row makes row n of the file.
+func (c Clean) Row(n uint64) Row {
+	r := CleanRow(c.Seed, n)
+	if c.Revision > 0 {
+		r.Phone = fmt.Sprintf("%s-%d", r.Phone, c.Revision)
+		r.Description = fmt.Sprintf("%s, revision %d", r.Description, c.Revision)
+	}
+	return r
+}
+
+// WriteCSV writes the rows with a header; nil is the usual one.
+func (c Clean) WriteCSV(w io.Writer, head []string) error {
+	if head == nil {
+		head = header
+	}
+	return c.write(w, appendRecord(nil, head, ','), func(dst []byte, r Row) []byte { return appendRecord(dst, r.cells(), ',') })
+}
+
+// WriteNDJSON writes the rows as NDJSON, keys named as the fields.
+func (c Clean) WriteNDJSON(w io.Writer) error {
+	return c.write(w, nil, func(dst []byte, r Row) []byte { return append(AppendJSON(dst, r), '\n') })
+}
+
+func (c Clean) write(w io.Writer, line []byte, add func([]byte, Row) []byte) error {
 	out := bufio.NewWriterSize(w, 1<<20)
-	for i := range n {
-		if _, err := out.Write(append(AppendJSON(nil, CleanRow(seed, uint64(i))), '\n')); err != nil {
+	if _, err := out.Write(line); err != nil {
+		return err
+	}
+	for n := range c.Numbers() {
+		line = add(line[:0], c.Row(n))
+		if _, err := out.Write(line); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
 }
 
+// WriteClean writes n clean rows as CSV, with a header.
+func WriteClean(w io.Writer, seed uint64, n int) error { return Clean{Seed: seed, Rows: n}.WriteCSV(w, nil) }
+
+// WriteNDJSON writes n clean rows as NDJSON, keys named as the fields.
+func WriteNDJSON(w io.Writer, seed uint64, n int) error { return Clean{Seed: seed, Rows: n}.WriteNDJSON(w) }
+
+// Domain is the host of the row's website.
+func (r Row) Domain() string { return strings.TrimSuffix(strings.TrimPrefix(r.Website, "https://www."), "/") }
+
 // AppendJSON appends a row as a JSON object, its domain taken out of the website.
 func AppendJSON(dst []byte, r Row) []byte {
-	domain := strings.TrimSuffix(strings.TrimPrefix(r.Website, "https://www."), "/")
-	for i, kv := range [][2]string{{"name", r.Company}, {"domain", domain}, {"website", r.Website}, {"industry", r.Industry},
+	for i, kv := range [][2]string{{"name", r.Company}, {"domain", r.Domain()}, {"website", r.Website}, {"industry", r.Industry},
 		{"size", r.Employees}, {"city", r.City}, {"country", r.Country}, {"phone", r.Phone}, {"description", r.Description}} {
 		dst = append(dst, ",{"[b2i(i == 0)])
 		dst = append(dst, '"')

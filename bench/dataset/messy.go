@@ -57,7 +57,7 @@ func (m Messy) row(n uint64) string {
 		of = r.Uint64N(n)
 	}
 	row := CleanRow(m.Seed+1, of)
-	domain := strings.TrimSuffix(strings.TrimPrefix(row.Website, "https://www."), "/")
+	domain := row.Domain()
 	hit := func(of1000 int) bool { return r.IntN(1000) < of1000 }
 	if hit(dirtyDomains) {
 		domain = dirty(r, domain)
