@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"sluice/engine/fault"
 	"sluice/engine/tuple"
 )
@@ -16,6 +18,8 @@ import (
 // Config bounds an Engine.
 type Config struct {
 	UploadMemory   int           // bytes of an upload kept in memory before it is spooled
+	UploadsMemory  int64         // bytes of all uploads kept in memory; then they are spooled sooner
+	ImportMemory   int64         // bytes of uploads read into rows at once; then requests wait
 	Workers        int           // goroutines that prepare batches, a job
 	RunningJobs    int           // jobs that run at once
 	Turn           time.Duration // how long a job runs while another tenant's waits
@@ -28,6 +32,8 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		UploadMemory:   1 << 20,
+		UploadsMemory:  64 << 20,
+		ImportMemory:   64 << 20,
 		Workers:        runtime.GOMAXPROCS(0),
 		RunningJobs:    max(2, runtime.GOMAXPROCS(0)),
 		Turn:           time.Second,
@@ -49,6 +55,8 @@ type Engine struct {
 	queue   *queue
 	watch   *watchers
 	works   workPool
+	uploads budget
+	reading *semaphore.Weighted // by bytes, of Config.ImportMemory
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -57,7 +65,8 @@ type Engine struct {
 // New makes an Engine; plugins may be nil.
 func New(cfg Config, store Store, spool Spool, plugins Plugins, log *slog.Logger) *Engine {
 	return &Engine{cfg: cfg, store: store, spool: spool, plugins: plugins, log: log,
-		ids: newJobIDs(), queue: newQueue(), watch: newWatchers()}
+		ids: newJobIDs(), queue: newQueue(), watch: newWatchers(),
+		uploads: budget{max: cfg.UploadsMemory}, reading: semaphore.NewWeighted(cfg.ImportMemory)}
 }
 
 // Start takes up the jobs that had not ended, drops uploads that no job knows,

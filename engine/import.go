@@ -16,6 +16,8 @@ const (
 
 	// syncBytes bounds the rows held for that; more would not fit one commit.
 	syncBytes = 16 << 20
+	// readingBytes is what an import costs beside its rows.
+	readingBytes = 128 << 10
 )
 
 // Request is one import, its upload received to the end.
@@ -59,6 +61,11 @@ func (e *Engine) Import(ctx context.Context, r Request) (*Data, error) {
 		return nil, err
 	}
 	job.Bytes = size
+	weight := min(size+readingBytes, syncBytes, e.cfg.ImportMemory)
+	if err := e.reading.Acquire(ctx, weight); err != nil {
+		return nil, fmt.Errorf("wait for other imports: %w", err)
+	}
+	defer e.reading.Release(weight)
 	src, err := openSource(upload, size, job)
 	if err != nil {
 		return nil, err

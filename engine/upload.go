@@ -15,7 +15,8 @@ type Upload struct {
 	id     string // of the job that it becomes
 	format Format
 	spool  Spool
-	limit  int // bytes kept in memory
+	limit  int     // bytes kept in memory
+	all    *budget // of those of all uploads
 	mem    []byte
 	size   int64
 	w      SpoolWriter // nil: in memory
@@ -26,12 +27,12 @@ type Upload struct {
 
 // NewUpload begins an upload.
 func (e *Engine) NewUpload(f Format) *Upload {
-	return &Upload{id: e.ids.next(e.cfg.Now()), format: f, spool: e.spool, limit: e.cfg.UploadMemory}
+	return &Upload{id: e.ids.next(e.cfg.Now()), format: f, spool: e.spool, limit: e.cfg.UploadMemory, all: &e.uploads}
 }
 
 // Write takes the next bytes. An error of code overloaded says that the disk is full.
 func (u *Upload) Write(p []byte) (int, error) {
-	if u.w == nil && len(u.mem)+len(p) > u.limit {
+	if u.w == nil && (len(u.mem)+len(p) > u.limit || !u.all.take(len(p))) {
 		if err := u.spill(); err != nil {
 			return 0, err
 		}
@@ -54,8 +55,14 @@ func (u *Upload) spill() error {
 	if _, err := w.Write(u.mem); err != nil {
 		return fmt.Errorf("write spool: %w", err)
 	}
-	u.mem = nil
+	u.forget()
 	return nil
+}
+
+// forget gives back the memory.
+func (u *Upload) forget() {
+	u.all.give(len(u.mem))
+	u.mem = nil
 }
 
 // content gives the whole upload.
@@ -99,7 +106,7 @@ func (u *Upload) keep() { u.kept = true }
 
 // Abort drops the upload, unless a job has it. It may be called more than once.
 func (u *Upload) Abort() {
-	u.mem = nil
+	u.forget()
 	if u.r != nil {
 		_ = u.r.Close() // only read
 		u.r = nil
