@@ -42,11 +42,13 @@ type Group struct {
 
 // minMemTableSize makes Badger's limits of one transaction, 15 % of it, hold the
 // largest commit: values from valueThreshold on count as 12 bytes, so 999 keys and
-// values that are just smaller make 2.1 MB.
+// values that are just smaller make 1.4 MB.
 const minMemTableSize = 16 << 20
 
-// valueThreshold is the size from which a value goes to the value log.
-const valueThreshold = 1 << 10
+// valueThreshold is the size from which a value goes to the value log. A small
+// import writes its job and its rows, of about 1 KB each: in the memtable they
+// would fill it, and be written twice more, every 10,000 imports.
+const valueThreshold = 256
 
 // formatVersion is checked by Badger's manifest: a folder of another format is
 // not opened.

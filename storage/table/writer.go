@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type writer struct {
 	closed  bool
 	wakers  []chan struct{} // told when the goroutine ends
 	broken  error           // why the table takes no more commits
+	lively  bool            // the last commit was of several requests; the goroutine's own
 }
 
 // request is one Update, or, without fn, a wish for a round of vacuum.
@@ -111,6 +113,20 @@ func (w *writer) take() *request {
 		}
 	}
 	return nil
+}
+
+// gatherYields is how often the writer lets others run before it commits, while
+// requests come from many: those that are about to ask then share the fsync.
+const gatherYields = 16
+
+// takeSoon is take that gives those who are about to ask a chance.
+func (w *writer) takeSoon() *request {
+	r := w.take()
+	for n := 0; r == nil && w.lively && n < gatherYields; n++ {
+		runtime.Gosched()
+		r = w.take()
+	}
+	return r
 }
 
 // linger is how long an idle goroutine keeps its transaction, whose memory a
@@ -215,7 +231,7 @@ func (t *Table) commit(tx *Tx, first *request) (next *request) {
 	}
 	tx.begin(context.WithoutCancel(first.ctx))
 	var merged []*request
-	for r := first; r != nil; r = t.writer.take() {
+	for r := first; r != nil; r = t.writer.takeSoon() {
 		if r.fn == nil || r.first && !tx.empty() {
 			next = r
 			break
@@ -243,6 +259,7 @@ func (t *Table) commit(tx *Tx, first *request) (next *request) {
 			break
 		}
 	}
+	t.writer.lively = len(merged) > 1
 	err := t.finish(tx)
 	for _, r := range merged {
 		r.done <- err
