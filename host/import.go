@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 
@@ -73,9 +74,13 @@ func (s *Server) importCompanies(r *Request) error {
 // receive reads a body to its end into an upload, for the caller to import or
 // abort.
 func (s *Server) receive(r *Request, in intake.Request) (*engine.Upload, intake.Result, error) {
+	return readUpload(r.Context(), s.backend.engine, in)
+}
+
+func readUpload(ctx context.Context, e *engine.Engine, in intake.Request) (*engine.Upload, intake.Result, error) {
 	var upload *engine.Upload
-	res, err := intake.Read(r.Context(), in, func(f engine.Format) (io.Writer, error) {
-		upload = s.backend.engine.NewUpload(f)
+	res, err := intake.Read(ctx, in, func(f engine.Format) (io.Writer, error) {
+		upload = e.NewUpload(f)
 		return upload, nil
 	})
 	if err != nil {

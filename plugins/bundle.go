@@ -78,14 +78,14 @@ func UnmarshalBundle(data []byte) (*Bundle, error) {
 		return nil, fmt.Errorf("%w: %v", ErrBundle, err)
 	}
 	b.Batch = bytes.Clone(data[bundleHeader+n:])
-	if _, err := b.rows(); err != nil {
+	if _, err := b.Rows(); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// rows rebuilds the batch as it crossed.
-func (b *Bundle) rows() (*batch.Batch, error) {
+// Rows rebuilds the batch as it crossed: the columns that open asked for.
+func (b *Bundle) Rows() (*batch.Batch, error) {
 	header, cells, ok := abi.ReadBatch(b.Batch, 0)
 	if !ok || header.Rows == 0 || header.Cells != abi.BatchSize {
 		return nil, fmt.Errorf("%w: the batch is not in the ABI's layout", ErrBundle)
@@ -141,7 +141,7 @@ func (b *Sandbox) Replay(ctx context.Context, bundle *Bundle, hash string, sourc
 	if bundle.Plugin.SHA256 != hash {
 		return nil, nil, fmt.Errorf("replay: the bundle was made by the module %s, not %s", bundle.Plugin.SHA256, hash)
 	}
-	in, err := bundle.rows()
+	in, err := bundle.Rows()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -333,7 +333,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows, err := b.rows(); err != nil || len(rows.Rows) != 1 || string(rows.Bytes(rows.Row(0)[1])) != "secret" || b.Seed != 1<<63 {
+	if rows, err := b.Rows(); err != nil || len(rows.Rows) != 1 || string(rows.Bytes(rows.Row(0)[1])) != "secret" || b.Seed != 1<<63 {
 		t.Errorf("%+v %v", b, err)
 	}
 	elsewhere := box(t, nil)
