@@ -21,15 +21,14 @@ func row(r *rand.Rand, n uint64) Row {
 	name := pick(r, firstWords) + " " + pick(r, secondWords)
 	domain := strings.ToLower(fold.Replace(name)) + strconv.FormatUint(n, 36) + "." + pick(r, tlds)
 	return Row{
-		Company:   name + pick(r, suffixes),
-		Website:   "https://www." + domain + "/",
-		Industry:  pick(r, industries),
-		Employees: pick(r, sizes),
-		City:      at.city,
-		Country:   at.country,
-		Phone:     fmt.Sprintf("%s %04d", at.phone, r.IntN(10000)),
-		Description: fmt.Sprintf(`%s %s %s, "%s", since %d`, name, pick(r, verbs), pick(r, goods), pick(r, goods),
-			1900+r.IntN(125)),
+		Company:     name + pick(r, suffixes),
+		Website:     "https://www." + domain + "/",
+		Industry:    pick(r, industries),
+		Employees:   pick(r, sizes),
+		City:        at.city,
+		Country:     at.country,
+		Phone:       fmt.Sprintf("%s %04d", at.phone, r.IntN(10000)),
+		Description: fmt.Sprintf(`%s %s, "%s", %d`, pick(r, verbs), pick(r, goods), pick(r, goods), 1900+r.IntN(125)),
 	}
 }
 
@@ -117,13 +116,25 @@ func (c Clean) write(w io.Writer, line []byte, add func([]byte, Row) []byte) err
 }
 
 // WriteClean writes n clean rows as CSV, with a header.
-func WriteClean(w io.Writer, seed uint64, n int) error { return Clean{Seed: seed, Rows: n}.WriteCSV(w, nil) }
+func WriteClean(w io.Writer, seed uint64, n int) error {
+	return Clean{Seed: seed, Rows: n}.WriteCSV(w, nil)
+}
 
 // WriteNDJSON writes n clean rows as NDJSON, keys named as the fields.
-func WriteNDJSON(w io.Writer, seed uint64, n int) error { return Clean{Seed: seed, Rows: n}.WriteNDJSON(w) }
+func WriteNDJSON(w io.Writer, seed uint64, n int) error {
+	return Clean{Seed: seed, Rows: n}.WriteNDJSON(w)
+}
+
+// AppendHeader appends the usual header of a CSV.
+func AppendHeader(dst []byte) []byte { return appendRecord(dst, header, ',') }
+
+// AppendCSV appends the row as a line of CSV.
+func (r Row) AppendCSV(dst []byte) []byte { return appendRecord(dst, r.cells(), ',') }
 
 // Domain is the host of the row's website.
-func (r Row) Domain() string { return strings.TrimSuffix(strings.TrimPrefix(r.Website, "https://www."), "/") }
+func (r Row) Domain() string {
+	return strings.TrimSuffix(strings.TrimPrefix(r.Website, "https://www."), "/")
+}
 
 // AppendJSON appends a row as a JSON object, its domain taken out of the website.
 func AppendJSON(dst []byte, r Row) []byte {

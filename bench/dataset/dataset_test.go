@@ -32,7 +32,7 @@ func TestClean(t *testing.T) {
 		}
 		seen[r[1]] = true
 	}
-	if n := b.Len() / 2000; n < 140 || n > 175 {
+	if n := b.Len() / 2000; n < 145 || n > 155 {
 		t.Errorf("%d bytes a row", n)
 	}
 	var one map[string]string

@@ -59,6 +59,12 @@ type call struct {
 	size         int64
 }
 
+// String names the request in errors; a query may be long.
+func (r call) String() string {
+	path, _, _ := strings.Cut(r.path, "?")
+	return r.method + " " + path
+}
+
 // open sends a request and returns its successful answer, for the caller to close.
 func (c *Client) open(ctx context.Context, r call) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, r.body)
@@ -74,7 +80,7 @@ func (c *Client) open(ctx context.Context, r call) (*http.Response, error) {
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		return nil, fmt.Errorf("%s: %w", r, err)
 	}
 	if resp.StatusCode < 300 {
 		return resp, nil
@@ -89,7 +95,7 @@ func (c *Client) open(ctx context.Context, r call) (*http.Response, error) {
 	if err != nil {
 		failed.Message = fmt.Sprintf("an answer that can't be read: %v", err)
 	}
-	return nil, fmt.Errorf("%s %s: %w", r.method, r.path, failed)
+	return nil, fmt.Errorf("%s: %w", r, failed)
 }
 
 // data sends a request and decodes the data of its answer.
@@ -107,10 +113,10 @@ func (c *Client) answer(ctx context.Context, r call, into any) error {
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return fmt.Errorf("%s %s: read answer: %w", r.method, r.path, err)
+		return fmt.Errorf("%s: read answer: %w", r, err)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%s %s: read answer: %w", r.method, r.path, err)
+		return fmt.Errorf("%s: read answer: %w", r, err)
 	}
 	return nil
 }
