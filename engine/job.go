@@ -33,10 +33,11 @@ type Data struct {
 	DryRun         bool        `json:"dry_run"`
 	Errors         []RowError  `json:"errors"` // the first MaxInlineErrors
 	ErrorsURL      string      `json:"errors_url"`
-	IgnoredColumns []string    `json:"ignored_columns"`  // at most MaxIgnoredColumns
-	Dialect        *Dialect    `json:"dialect"`          // null unless CSV
-	Plugin         *PluginInfo `json:"plugin"`           // null without one
-	Results        []RowResult `json:"results,omitzero"` // of a small import that asked for them
+	ReportCutFrom  uint64      `json:"report_cut_from,omitempty"` // first failed row whose cells were not kept
+	IgnoredColumns []string    `json:"ignored_columns"`           // at most MaxIgnoredColumns
+	Dialect        *Dialect    `json:"dialect"`                   // null unless CSV
+	Plugin         *PluginInfo `json:"plugin"`                    // null without one
+	Results        []RowResult `json:"results,omitzero"`          // of a small import that asked for them
 	ResultsURL     string      `json:"results_url,omitempty"`
 	Timings        Timings     `json:"timings"`
 
@@ -87,8 +88,7 @@ type Job struct {
 	Seed    uint64     `json:"seed"`
 	Clock   int64      `json:"clock"`
 
-	ReportBytes   int64  `json:"report_bytes"`              // of failed rows' cells and results so far
-	ReportCutFrom uint64 `json:"report_cut_from,omitempty"` // first row whose cells were not kept
+	ReportBytes int64 `json:"report_bytes"` // of failed rows' cells and results so far
 }
 
 // trial reports whether the job's pass at hand writes no companies: a dry run,

@@ -279,6 +279,7 @@ func TestJobsList(t *testing.T) {
 	}
 }
 
+// Rule 2.94: jobs and their errors stay 7 days.
 func TestRetention(t *testing.T) {
 	now := time.Now()
 	h := newHarness(t, func(c *engine.Config) { c.Now = func() time.Time { return now } })

@@ -91,7 +91,7 @@ func (e *Engine) ErrorsCSV(ctx context.Context, tenant, id string, w io.Writer) 
 	if err != nil {
 		return err
 	}
-	f := &rowFile{w: w, dialect: csvscan.Default, columns: job.Columns, header: job.Options.HasHeader}
+	f := &rowFile{w: w, dialect: csvscan.Default, columns: job.Columns, header: job.Options.HasHeader, cut: job.ReportCutFrom}
 	if job.Format == CSV {
 		f.dialect = csvscan.Dialect{Delimiter: job.Dialect.Delimiter[0]}
 		if job.Dialect.Quote != "" {
@@ -154,6 +154,7 @@ type rowFile struct {
 	json    bool // cells are JSON objects
 	header  bool
 	columns []string
+	cut     uint64 // first row whose cells were not kept; 0: all were
 	line    []byte
 	cells   int // in line
 }
@@ -195,6 +196,9 @@ func (f *rowFile) row(r *failedRow) error {
 		if e.Column != "" {
 			messages[i] = e.Column + ": " + e.Message
 		}
+	}
+	if f.cut > 0 && r.number >= f.cut && r.cells == nil {
+		messages = append(messages, fmt.Sprintf("row %d; from row %d on the report is full, and cells were not kept (--max-report-bytes)", r.number, f.cut))
 	}
 	switch {
 	case f.json:

@@ -126,8 +126,10 @@ func judge(req *http.Request, body []byte, resp *http.Response, answer []byte) e
 			return broken(problems)
 		}
 	}
-	isJSON := strings.HasPrefix(req.Header.Get("Content-Type"), jsonType) && req.Header.Get("Content-Encoding") == ""
-	if resp.StatusCode < 300 && (len(body) == 0 || isJSON) {
+	// Of bodies it can read JSON alone, without a byte order mark.
+	media := req.Header.Get("Content-Type")
+	isJSON := strings.HasPrefix(media, jsonType) && req.Header.Get("Content-Encoding") == "" && !bytes.HasPrefix(body, []byte("\xef\xbb\xbf"))
+	if resp.StatusCode < 300 && (isJSON || media == "") {
 		if ok, problems := c.v.ValidateHttpRequest(in); !ok {
 			return broken(problems)
 		}

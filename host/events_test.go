@@ -79,7 +79,7 @@ func (c *eventClient) next(tb testing.TB) (event, error) {
 	}
 }
 
-// DESIGN 2, Jobs: server-sent events that end with the job.
+// Rule 2.93: server-sent events that end with the job.
 func TestEvents(t *testing.T) {
 	s := startImports(t)
 	f := func(path, body, name string) {

@@ -19,7 +19,7 @@ import (
 	"sluice/engine/tuple"
 )
 
-// DESIGN 2, Idempotency-Key: the same request replays its answer byte for byte.
+// Rule 2.81: the same request replays its answer byte for byte.
 func TestReplay(t *testing.T) {
 	f := func(body string, headers ...string) {
 		t.Helper()
@@ -73,7 +73,7 @@ func form(boundary, csv string) string {
 	return fmt.Sprintf("--%s\r\nContent-Disposition: form-data; name=f; filename=x.csv\r\n\r\n%s\r\n--%[1]s--\r\n", boundary, csv)
 }
 
-// DESIGN 2, Idempotency-Key: what makes two requests the same.
+// Rule 2.82: what makes two requests the same.
 func TestSameRequest(t *testing.T) {
 	s := startImports(t)
 	key := "Idempotency-Key: k"
@@ -120,7 +120,7 @@ func TestSameRequest(t *testing.T) {
 	same(s.do("POST", importPath, s.testServer.key("acme", WriteCompanies), "name\nA\n", csv, key))
 }
 
-// DESIGN 2, Idempotency-Key: only 2xx are stored, and no dry run.
+// Rule 2.83: only 2xx are stored, and no dry run.
 func TestNotStored(t *testing.T) {
 	s := startImports(t)
 	f := func(status int, body string) {
@@ -157,7 +157,8 @@ func (s *importServer) answers() (keys []string) {
 	return keys
 }
 
-// An import that fails to commit leaves no answer: the next attempt is the first.
+// Rule 2.86: the answer commits with the rows: an import that fails to commit
+// leaves none, and the next attempt is the first.
 func TestStoredWithRows(t *testing.T) {
 	s := startImports(t)
 	s.store.Err = fault.New(fault.Overloaded, "the disk is full")
@@ -177,7 +178,7 @@ func TestStoredWithRows(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Idempotency-Key: of a job its 202 is replayed, and wait applies anew.
+// Rule 2.85: of a job its 202 is replayed, and wait applies anew.
 func TestReplayWaits(t *testing.T) {
 	s := startImports(t)
 	headers := []string{"Content-Type: text/csv", "Idempotency-Key: k"}
@@ -195,7 +196,7 @@ func TestReplayWaits(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Idempotency-Key: while the first one runs, 409 before the body.
+// Rule 2.84: while the first one runs, 409 before the body.
 func TestFirstStillRuns(t *testing.T) {
 	s := startImports(t)
 	c, err := net.Dial("tcp", s.Addr())
@@ -364,7 +365,7 @@ func (s *slowBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// DESIGN 2, Idempotency-Key: for 24 hours; then the key is free, and the record
+// Rule 2.87: for 24 hours; then the key is free, and the record
 // goes.
 func TestAnswerAge(t *testing.T) {
 	s := startImports(t)
@@ -429,6 +430,7 @@ func TestSweep(t *testing.T) {
 	s.sweepAnswers(ctx) // returns when it is told to
 }
 
+// Rule 2.89: a key has 1 to 255 bytes.
 func TestIdempotencyKeyForm(t *testing.T) {
 	s := startImports(t)
 	for _, headers := range []string{
@@ -454,7 +456,7 @@ func TestIdempotencyKeyForm(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Idempotency-Key: POST /v1/companies, too.
+// Rule 2.88: POST /v1/companies, too.
 func TestReplayCompany(t *testing.T) {
 	s := startServer(t) // rows and answers in one store
 	key := s.key("acme", WriteCompanies)

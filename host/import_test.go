@@ -20,7 +20,7 @@ import (
 	"sluice/engine/fault"
 )
 
-// DESIGN 2, Import: every body form comes to the same import.
+// Rule 2.49: every body form comes to the same import.
 func TestImportForms(t *testing.T) {
 	f := func(body string, headers ...string) {
 		t.Helper()
@@ -78,7 +78,7 @@ func compressed(tb testing.TB, coding, body string) string {
 	return b.String()
 }
 
-// DESIGN 2, Import: options stand in the query of a raw body, in a JSON body itself.
+// Rule 2.53: options stand in the query of a raw body, in a JSON body itself.
 func TestImportOptions(t *testing.T) {
 	s := startImports(t)
 	r := s.do("POST", importPath+"?mapping=%7B%22Company%22:%22name%22%7D&tags=x&tags=y&results=true", s.key,
@@ -93,7 +93,7 @@ func TestImportOptions(t *testing.T) {
 	}
 }
 
-// DESIGN 2: refusals of an import, none of which leaves anything behind.
+// Rules 2.55, 2.58: refusals of an import, none of which leaves anything behind.
 func TestImportRefused(t *testing.T) {
 	s := startImports(t, func(c *Config) { c.MaxStreamBytes = 100_000; c.MaxJSONBytes = 10_000 })
 	f := func(status int, code fault.Code, body string, headers ...string) {
@@ -133,7 +133,7 @@ func TestImportRefused(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Import: a body that is cut off is no short file. Nothing is imported.
+// Rules 2.33, 2.58: a body that is cut off is no short file. Nothing is imported.
 func TestImportCutOff(t *testing.T) {
 	s := startImports(t)
 	f := func(head, body string) {
@@ -166,7 +166,7 @@ func TestImportCutOff(t *testing.T) {
 	f("Transfer-Encoding: chunked", "70\r\nname\nA\n")
 }
 
-// DESIGN 2, Import: past 500 rows a job, 202 with Location and Retry-After.
+// Rule 2.56: past 500 rows a job, 202 with Location and Retry-After.
 func TestImportQueued(t *testing.T) {
 	s := startImports(t)
 	if r := s.post(rows(500), "Content-Type: text/csv"); r.StatusCode != 200 {
@@ -186,7 +186,7 @@ func TestImportQueued(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Import: Prefer: wait=n delays the 202 until the job ends: 200, or
+// Rule 2.57: Prefer: wait=n delays the 202 until the job ends: 200, or
 // 422 if it failed.
 func TestImportWait(t *testing.T) {
 	s := startImports(t)

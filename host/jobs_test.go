@@ -11,7 +11,7 @@ import (
 	"sluice/engine/fault"
 )
 
-// DESIGN 2, Jobs: a list, the newest first, paged like companies.
+// Rule 2.91: a list, the newest first, paged like companies.
 func TestListJobs(t *testing.T) {
 	s := startImports(t)
 	var want []string
@@ -66,7 +66,7 @@ func TestListJobs(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Keys: an import is read with read:imports, or with the key that made
+// Rule 2.18: an import is read with read:imports, or with the key that made
 // it; another tenant's id does not exist.
 func TestJobAccess(t *testing.T) {
 	s := startImports(t)
@@ -105,7 +105,7 @@ func TestJobAccess(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Jobs: DELETE cancels, 200 with the final data; one that ended is 409.
+// Rule 2.92: DELETE cancels, 200 with the final data; one that ended is 409.
 func TestCancelJob(t *testing.T) {
 	s := startIdleImports(t)
 	id := s.post(rows(600), "Content-Type: text/csv").importData(t).JobID
@@ -123,7 +123,7 @@ func TestCancelJob(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Jobs: the error report as NDJSON, and as a CSV to fix and send again.
+// Rule 2.90: the error report as NDJSON, and as a CSV to fix and send again.
 func TestJobErrors(t *testing.T) {
 	s := startImports(t)
 	body := "name;domain\nA;a.example\nB;bad\nC;c.example;more\n"
@@ -168,7 +168,7 @@ func TestJobErrors(t *testing.T) {
 	}
 }
 
-// DESIGN 2, Import: results of every row, inline and as NDJSON.
+// Rule 2.66: results of every row, inline and as NDJSON.
 func TestJobResults(t *testing.T) {
 	s := startImports(t)
 	r := s.post(`{"rows":[{"name":"A","domain":"a.example"},{"name":"B","domain":"a.example"},{"domain":"bad"}],"results":true}`)

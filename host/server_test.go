@@ -21,6 +21,9 @@ import (
 
 // fasthttp's pool notices its end within its idle time, and its clock runs on.
 func TestMain(m *testing.M) {
+	if data := os.Getenv(serveForTest); data != "" {
+		os.Exit(serveChild(data))
+	}
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))

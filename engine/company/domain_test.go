@@ -6,6 +6,7 @@ import (
 	"testing"
 )
 
+// Rule 2.42: domain is the host name alone, in lower case and ASCII.
 func TestAppendDomain(t *testing.T) {
 	f := func(in, want string) {
 		t.Helper()

@@ -13,7 +13,7 @@ import (
 	"sluice/engine/fault"
 )
 
-// DESIGN 2, Import: where bodies end, as sent and decompressed.
+// Rule 2.55: where bodies end, as sent and decompressed.
 func TestLimits(t *testing.T) {
 	f := func(s sent, want fault.Code) {
 		t.Helper()

@@ -87,7 +87,7 @@ func form(parts ...[3]string) string {
 	return b.String() + "--b--\r\n"
 }
 
-// DESIGN 2, Import: every body form, and what of it goes on to the engine.
+// Rule 2.49: every body form, and what of it goes on to the engine.
 func TestReadForms(t *testing.T) {
 	f := func(s sent, format engine.Format, encoding, want string) {
 		t.Helper()
@@ -128,7 +128,7 @@ func TestReadForms(t *testing.T) {
 		engine.CSV, "utf-8", "a\r\n--\r\n--c\r\n")
 }
 
-// DESIGN 2, Import: several gzip members and zstd frames are one body.
+// Rule 2.54: several gzip members and zstd frames are one body.
 func TestReadMembers(t *testing.T) {
 	for _, coding := range []string{"gzip", "zstd"} {
 		body := compress(coding, "name\n") + compress(coding, "") + compress(coding, "A\n")
@@ -207,7 +207,7 @@ func TestReadOptionsAlone(t *testing.T) {
 	f("plugin_config=null&", `{"plugin_config":null,"csv":""}`, engine.DefaultOptions())
 }
 
-// DESIGN 2, Import: unknown or repeated option, wrong type, mapping without CSV: 400.
+// Rule 2.51: unknown or repeated option, wrong type, mapping without CSV: 400.
 func TestReadRefused(t *testing.T) {
 	f := func(s sent, code fault.Code, option, message string) {
 		t.Helper()
@@ -339,7 +339,7 @@ func TestReadRefused(t *testing.T) {
 // form2 is a form with one file.
 func form2(content string) string { return form([3]string{"f", "book.csv", content}) }
 
-// DESIGN 2: 415, before the body is read.
+// Rule 2.1: 415, before the body is read.
 func TestParseFormRefused(t *testing.T) {
 	f := func(contentType, coding string, code fault.Code, message string) {
 		t.Helper()
@@ -362,7 +362,7 @@ func TestParseFormRefused(t *testing.T) {
 	f("multipart/form-data; boundary="+strings.Repeat("x", 71), "", fault.Validation, boundary)
 }
 
-// The digest is of the decoded body, however it came: DESIGN 2, Idempotency-Key.
+// The digest is of the decoded body, however it came (rule 2.82).
 func TestDigest(t *testing.T) {
 	digest := func(s sent) Digest {
 		t.Helper()
