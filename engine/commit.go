@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 )
 
@@ -36,9 +35,6 @@ func (s span) ops() (from, to int) {
 	return from, to
 }
 
-// errFull says that a span did not fit the commit.
-var errFull = errors.New("engine: commit is full")
-
 // apply applies a span's ops and settles it.
 func (s span) apply(a applier, l *ledger) error {
 	from, to := s.ops()
@@ -59,7 +55,7 @@ type txApplier struct{ tx Tx }
 func (a txApplier) apply(w *work, from, to int) error {
 	n, err := a.tx.Apply(w.ops[from:to], w.results[from:to])
 	if err == nil && n < to-from {
-		err = errFull
+		err = ErrFull
 	}
 	return err
 }

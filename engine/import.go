@@ -79,7 +79,7 @@ func (e *Engine) Import(ctx context.Context, r Request) (*Data, error) {
 	}
 	if small {
 		data, err := e.importNow(ctx, r, job, src, works)
-		if !errors.Is(err, errFull) {
+		if !errors.Is(err, ErrFull) {
 			return data, err
 		}
 		job.restart()
@@ -138,7 +138,7 @@ func (e *Engine) readSmall(src *source) (works []*work, small bool, err error) {
 	}
 }
 
-// importNow imports works in one commit; errFull says that they need more.
+// importNow imports works in one commit; ErrFull says that they need more.
 func (e *Engine) importNow(ctx context.Context, r Request, job *Job, src *source, works []*work) (*Data, error) {
 	job.Timings.StartedAt = &job.Timings.CreatedAt
 	spans, err := e.prepareNow(ctx, src, works)

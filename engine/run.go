@@ -162,7 +162,7 @@ func (e *Engine) drive(ctx context.Context, upload SpoolReader, to sink) error {
 		}
 		switch {
 		case errors.Is(err, errStep):
-		case errors.Is(err, errFull):
+		case errors.Is(err, ErrFull):
 			if !step.shorten() {
 				return fault.New(fault.ImportFailed, "row %d asks for more than one commit can hold", to.ledger().job.Next.Row+1)
 			}

@@ -2,11 +2,16 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"sluice/engine/company"
 	"sluice/engine/tuple"
 )
+
+// ErrFull is what Update and Stream give when one commit can't hold what their fn
+// alone wants to change.
+var ErrFull = errors.New("engine: commit is full")
 
 // Store is where imports end up: each tenant's table of companies, and the
 // records that must commit together with it.

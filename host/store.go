@@ -2,9 +2,11 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sluice/engine"
+	"sluice/storage"
 	"sluice/storage/spool"
 	"sluice/storage/table"
 )
@@ -20,7 +22,7 @@ func (s store) Update(ctx context.Context, tenant string, fn func(engine.Tx) err
 	if err != nil {
 		return fmt.Errorf("open table: %w", err)
 	}
-	return t.Update(ctx, func(tx *table.Tx) error { return fn(storeTx{tx}) })
+	return full(t.Update(ctx, func(tx *table.Tx) error { return fn(storeTx{tx}) }))
 }
 
 func (s store) Stream(ctx context.Context, tenant string, fn func(engine.Tx) error) error {
@@ -28,7 +30,15 @@ func (s store) Stream(ctx context.Context, tenant string, fn func(engine.Tx) err
 	if err != nil {
 		return fmt.Errorf("open table: %w", err)
 	}
-	return t.Stream(ctx, func(tx *table.Tx) error { return fn(storeTx{tx}) })
+	return full(t.Stream(ctx, func(tx *table.Tx) error { return fn(storeTx{tx}) }))
+}
+
+// full translates what a commit gives that its fn alone is too large for.
+func full(err error) error {
+	if errors.Is(err, storage.ErrTooLarge) {
+		return fmt.Errorf("%w: %w", engine.ErrFull, err)
+	}
+	return err
 }
 
 func (s store) DryRun(ctx context.Context, tenant string) (engine.Trial, error) {

@@ -15,8 +15,8 @@ import (
 // probe is what the committed table says of an op's domain.
 type probe struct {
 	h     hash
-	found place
-	keyed bool // the op has a domain
+	found place // the birth
+	keyed bool  // the op has a domain
 }
 
 // probeChunk is how many ops are looked up at once, before the first of them
@@ -98,7 +98,7 @@ func (t *Table) committedDomain(ctx context.Context, v *view, h hash) (place, er
 	return p, err
 }
 
-// owner returns the place of the company that has the probed domain now.
+// owner returns the birth of the company that has the probed domain now.
 func (tx *Tx) owner(p *probe) place {
 	if !p.keyed {
 		return none
@@ -116,21 +116,25 @@ func (tx *Tx) step(op *company.Op, p *probe, res *company.Result) (fit bool, err
 	case company.Upsert, company.Create:
 		own := tx.owner(p)
 		if !there(own) {
+			// Rows stand in the order of their ops.
+			if err := tx.catchUp(); err != nil {
+				return false, err
+			}
 			return tx.create(op.Patch, p, res)
 		}
 		if op.Kind == company.Upsert && op.Update {
-			return tx.update(placeRecord(own), op, p, res)
+			return tx.match(own, op, p, res)
 		}
-		id, err := tx.idAt(own)
-		if err != nil {
-			return false, err
-		}
+		id := tx.t.keys.id(own)
 		*res = company.Result{Outcome: company.Skipped, ID: id}
 		if op.Kind == company.Create {
 			*res = conflict(id)
 		}
 		return true, nil
 	case company.Modify, company.Delete:
+		if err := tx.catchUp(); err != nil {
+			return false, err
+		}
 		rec, err := tx.locate(op.ID)
 		if errors.Is(err, fault.NotFound) {
 			res.ID, res.Err = op.ID, notFound()
@@ -152,18 +156,6 @@ func conflict(id company.ID) company.Result {
 }
 
 func notFound() *fault.Error { return fault.New(fault.NotFound, "no such company") }
-
-// idAt returns the id of the company at a place.
-func (tx *Tx) idAt(p place) (company.ID, error) {
-	if !placeMoved(p) {
-		return tx.t.keys.id(placeRecord(p)), nil
-	}
-	r, _, err := tx.row(placeRecord(p))
-	if err != nil {
-		return company.ID{}, err
-	}
-	return tx.t.keys.id(r.birth), nil
-}
 
 // row returns a row of the commit or of the committed table; the record is a view.
 func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
@@ -208,7 +200,7 @@ func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, 
 		return false, err
 	}
 	if p.keyed {
-		tx.setDomain(p.h, newPlace(rec, rec))
+		tx.setDomain(p.h, rec)
 	}
 	tx.live++
 	*res = company.Result{Outcome: company.Created, ID: tx.t.keys.id(rec)}
@@ -239,12 +231,8 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 			return false, err
 		}
 	}
-	if own := tx.owner(p); op.Kind == company.Modify && there(own) && placeRecord(own) != rec {
-		id, err := tx.idAt(own)
-		if err != nil {
-			return false, err
-		}
-		*res = conflict(id)
+	if own := tx.owner(p); op.Kind == company.Modify && there(own) && own != old.birth {
+		*res = conflict(tx.t.keys.id(own))
 		return true, nil
 	}
 	at := len(tx.raw)
@@ -260,7 +248,7 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 	was, is := record.Domain(), merged.Domain()
 	moved := !bytes.Equal(was, is)
 	var wasHash hash
-	isHash, keyed := p.h, len(is) > 0
+	isHash, keyed := p.h, moved && len(is) > 0
 	lost := moved && len(was) > 0
 	if lost {
 		wasHash = tx.t.keys.domain(was)
@@ -274,15 +262,13 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 	if fit, err := tx.append(at, groupRow{birth: old.birth, created: old.created, updated: tx.now}); !fit || err != nil {
 		return false, err
 	}
-	now := newPlace(tx.start+uint64(len(tx.rows))-1, old.birth)
 	if lost {
 		tx.setDomain(wasHash, gone)
 	}
 	if keyed {
-		tx.setDomain(isHash, now)
+		tx.setDomain(isHash, old.birth)
 	}
-	tx.setID(old.birth, now)
-	tx.kill(rec)
+	tx.moved(rec, old.birth)
 	res.Outcome = company.Updated
 	return true, nil
 }
@@ -303,6 +289,12 @@ func (tx *Tx) remove(rec uint64, res *company.Result) (bool, error) {
 	tx.live--
 	*res = company.Result{Outcome: company.Deleted, ID: tx.t.keys.id(r.birth)}
 	return true, nil
+}
+
+// moved notes that the last row is the new version of what stood at rec.
+func (tx *Tx) moved(rec, birth uint64) {
+	tx.setID(birth, tx.start+uint64(len(tx.rows))-1)
+	tx.kill(rec)
 }
 
 func (tx *Tx) kill(rec uint64) {

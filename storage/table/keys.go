@@ -36,7 +36,7 @@ const (
 	sealVector   = 'V'
 	sealGroup    = 'G'
 
-	formatVersion = 1
+	formatVersion = 2
 )
 
 // Within a block of rows the deletion vector sorts before the groups.

@@ -30,6 +30,9 @@ func TestApplyAllocatesNothingPerRow(t *testing.T) {
 				if n, err := tx.Apply(ops, results); err != nil || n < rows {
 					panic(fmt.Sprint(n, err))
 				}
+				if err := tx.catchUp(); err != nil {
+					panic(err)
+				}
 			})
 			// Blocks that are read and keys of groups are made anew.
 			if n > rows/20 {

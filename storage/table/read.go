@@ -35,47 +35,39 @@ func (t *Table) ByDomain(ctx context.Context, domain []byte) (company.Company, e
 		return company.Company{}, notFound()
 	}
 	h := t.keys.domain(domain)
-	return t.read(ctx, func(v *view) (uint64, error) {
-		p, err := t.viewDomain(ctx, v, h)
-		if err != nil || !there(p) {
+	find := func(v *view) (uint64, error) {
+		birth, err := t.viewDomain(ctx, v, h)
+		if err != nil || !there(birth) {
 			return none, err
 		}
-		if !placeMoved(p) {
-			return placeRecord(p), nil
+		return t.placed(ctx, v, birth)
+	}
+	// A commit tells of domains first, of ids after, so for a moment the domain may
+	// lead to a company that is about to get it, or has just lost it.
+	var c company.Company
+	for range domainAttempts {
+		var err error
+		if c, err = t.read(ctx, find); err != nil || bytes.Equal(c.Record.Domain(), domain) {
+			return c, err
 		}
-		return t.agreed(ctx, v, placeRecord(p), domain)
-	})
+	}
+	return company.Company{}, notFound()
 }
 
-// agreed returns where the moved company at rec is by its id. A commit tells of
-// domains first, of ids after, so for a moment the id still leads to the version
-// before: which is the one to give, lest a Get after this finds an older one.
-func (t *Table) agreed(ctx context.Context, v *view, rec uint64, domain []byte) (uint64, error) {
-	birth, _, err := t.rowDomain(ctx, v, rec)
-	if err != nil || birth == none {
-		return rec, err
-	}
-	at, err := t.committed(ctx, v, birth)
-	if err != nil || at == rec || at == none {
-		return rec, err
-	}
-	if _, d, err := t.rowDomain(ctx, v, at); err != nil || !bytes.Equal(d, domain) {
-		return rec, err
-	}
-	return at, nil
-}
+// domainAttempts is how often a domain that leads to a company without it is
+// looked up. Ids change after domains, so the second time would do.
+const domainAttempts = 3
 
-// rowDomain returns the birth and the domain of a row; none where it is missing.
-func (t *Table) rowDomain(ctx context.Context, v *view, rec uint64) (birth uint64, domain []byte, err error) {
-	b, err := t.blockWith(ctx, rec)
-	if err != nil {
-		return none, nil, err
+// placed returns where the company born as birth is now, which has a domain.
+func (t *Table) placed(ctx context.Context, v *view, birth uint64) (uint64, error) {
+	p, err := t.viewID(ctx, v, birth)
+	switch {
+	case err != nil || p == gone:
+		return none, err
+	case p == none:
+		return birth, nil
 	}
-	g, i, ok := b.find(uint8(rec))
-	if !ok {
-		return none, nil, nil
-	}
-	return g.birth(i), company.Record(g.record(i)).Domain(), nil
+	return p, nil
 }
 
 // Count returns the number of companies as of the last commit.
@@ -180,7 +172,7 @@ func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, e
 	if err != nil || !there(p) {
 		return none, err
 	}
-	return placeRecord(p), nil
+	return p, nil
 }
 
 // viewID looks up where a row moved.
@@ -208,7 +200,7 @@ func (t *Table) committedBelow(ctx context.Context, v *view, birth uint64) (uint
 		return none, err
 	}
 	if there(p) {
-		return placeRecord(p), nil
+		return p, nil
 	}
 	for range maxAttempts {
 		rec, err := t.lower.committed(ctx, t.lower.view.Load(), birth)
@@ -230,7 +222,7 @@ func (tx *Tx) locate(id company.ID) (uint64, error) {
 	if p := tx.ids.get(t.keys.birth(birth)); p == gone {
 		return 0, notFound()
 	} else if p != none {
-		return placeRecord(p), nil
+		return p, nil
 	}
 	if birth >= tx.start {
 		if tx.rows[birth-tx.start].birth != birth {
@@ -250,6 +242,9 @@ func (tx *Tx) locate(id company.ID) (uint64, error) {
 
 // Get returns a company as the commit has it, the caller's own copy.
 func (tx *Tx) Get(id company.ID) (company.Company, error) {
+	if err := tx.catchUp(); err != nil {
+		return company.Company{}, err
+	}
 	rec, err := tx.locate(id)
 	if err != nil {
 		return company.Company{}, err

@@ -158,12 +158,11 @@ func (r *replay) lose(rec uint64) {
 }
 
 func (r *replay) place(rec uint64, birth uint64, record company.Record) {
-	p := newPlace(rec, birth)
 	if d := record.Domain(); len(d) > 0 {
-		r.setDomain(r.t.keys.domain(d), p)
+		r.setDomain(r.t.keys.domain(d), birth)
 	}
 	if birth != rec {
-		r.setID(birth, p)
+		r.setID(birth, rec)
 	}
 }
 

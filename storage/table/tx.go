@@ -41,6 +41,7 @@ type Tx struct {
 	broken                            error // of an Apply; what it left behind must be undone
 
 	probes  []probe
+	later   later
 	touched uint64 // keeps the reads of a touch from being left out
 	last    *block // read last
 	lastOf  *Table
@@ -100,6 +101,7 @@ func (tx *Tx) begin(ctx context.Context) {
 	clear(tx.ops)
 	tx.groups, tx.undo, tx.dead, tx.extras, tx.ops = tx.groups[:0], tx.undo[:0], tx.dead[:0], tx.extras[:0], tx.ops[:0]
 	tx.unborn, tx.gone, tx.groupBytes, tx.extraBytes, tx.openBytes = tx.unborn[:0], 0, 0, 0, 0
+	tx.later.reset()
 	tx.full, tx.over, tx.broken, tx.last, tx.lastOf = false, false, nil, nil, nil
 }
 
@@ -116,6 +118,7 @@ func (tx *Tx) save() savepoint {
 // restore undoes what was done since s. Rows of an earlier fn whose group was
 // sealed together with undone ones are opened again.
 func (tx *Tx) restore(s savepoint) {
+	tx.later.reset()
 	reopened := false
 	for len(tx.groups) > 0 && tx.groups[len(tx.groups)-1].end > s.rows {
 		tx.raw, reopened = tx.dropGroup(), true
@@ -175,7 +178,7 @@ func rowCost(r *groupRow) int { return int(r.size) + len(r.job) + 40 }
 
 // Bytes is the most that the commit takes so far.
 func (tx *Tx) Bytes() int {
-	n := tx.groupBytes + tx.extraBytes + tx.openBytes + tx.tailReserve()
+	n := tx.groupBytes + tx.extraBytes + tx.openBytes + tx.tailReserve() + tx.later.bytes()
 	return n + maxEntryHead + maxDelta*(len(tx.dead)+len(tx.unborn)) + bucketKey*tx.gone
 }
 
@@ -204,7 +207,7 @@ func (tx *Tx) fits(bytes int) bool {
 	// A row may end a group, and a change may cost the log a dead row, a domain
 	// and a birth.
 	const change = 128
-	if tx.rawBytes+len(tx.raw) < maxTxRaw && tx.Bytes()+max(0, reservedBytes-tx.extraBytes)+bytes+change <= txMaxBytes &&
+	if tx.rawBytes+len(tx.raw)+tx.later.rawBytes() < maxTxRaw && tx.Bytes()+max(0, reservedBytes-tx.extraBytes)+bytes+change <= txMaxBytes &&
 		tx.keysUsed()+max(0, reservedKeys-len(tx.extras))+1 <= txMaxKeys {
 		return true
 	}

@@ -304,5 +304,8 @@ func (tx *Tx) run(fn func(*Tx) error) (err error) {
 			err = tx.broken
 		}
 	}()
-	return fn(tx)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.catchUp()
 }

@@ -1,0 +1,225 @@
+package table
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"sluice/engine/company"
+	"sluice/storage"
+)
+
+// later is a run of updates whose outcome is known but whose rows are not read
+// yet. They are read in the order of the blocks, each of which is decoded once
+// however the updates are scattered, and made in their own order.
+type later struct {
+	list    []laterUpdate
+	patches []byte
+	order   []uint64 // record number and place in list, sorted
+	olds    []byte   // records as they were, where the updates are scattered
+	b       block    // used again for each
+	making  bool
+}
+
+type laterUpdate struct {
+	rec, birth uint64
+	off, size  uint32   // of the patch
+	old        groupRow // of the record in olds
+}
+
+// A sort key of later holds a record number above a place in its list.
+const (
+	laterBits = 16
+	maxLater  = 1 << laterBits
+)
+
+// laterCost is about what an update adds to the commit besides its patch.
+const laterCost = 48
+
+func (l *later) reset() { l.list, l.patches, l.making = l.list[:0], l.patches[:0], false }
+
+// bytes is about what the updates will take of the commit, compressed.
+func (l *later) bytes() int {
+	if l.making { // then the commit has them
+		return 0
+	}
+	return (len(l.patches)+laterCost*len(l.list))/2 + maxDelta*len(l.list)
+}
+
+// rawBytes is about what they will take of its memory.
+func (l *later) rawBytes() int {
+	if l.making {
+		return 0
+	}
+	return 2 * len(l.patches)
+}
+
+// match updates the company born as birth, which has the op's domain.
+func (tx *Tx) match(birth uint64, op *company.Op, p *probe, res *company.Result) (fit bool, err error) {
+	rec, err := tx.current(birth)
+	if err != nil {
+		return false, err
+	}
+	// What can fail, since lists are united, fails now.
+	if rec < tx.start && tx.t.lower == nil && !op.Patch.Sets(company.Tags) && !op.Patch.Sets(company.Custom) {
+		if len(tx.later.list) == maxLater {
+			if err := tx.catchUp(); err != nil {
+				return false, err
+			}
+			return tx.match(birth, op, p, res)
+		}
+		if !tx.fits(len(op.Patch) + laterCost) {
+			return false, nil
+		}
+		l := &tx.later
+		l.list = append(roomFor(l.list), laterUpdate{rec: rec, birth: birth, off: uint32(len(l.patches)), size: uint32(len(op.Patch))})
+		l.patches = append(l.patches, op.Patch...)
+		*res = company.Result{Outcome: company.Updated, ID: tx.t.keys.id(birth)}
+		return true, nil
+	}
+	if len(tx.later.list) > 0 {
+		if err := tx.catchUp(); err != nil {
+			return false, err
+		}
+		if rec, err = tx.current(birth); err != nil {
+			return false, err
+		}
+	}
+	return tx.update(rec, op, p, res)
+}
+
+// current returns where the company born as birth is now; it must exist.
+func (tx *Tx) current(birth uint64) (uint64, error) {
+	h := tx.t.keys.birth(birth)
+	if p := tx.ids.get(h); p != none {
+		return p, nil
+	}
+	if birth >= tx.start {
+		return birth, nil
+	}
+	t, v := tx.t, tx.v
+	if birth < t.base {
+		return t.committedBelow(tx.ctx, v, birth)
+	}
+	if p := v.active.ids.own(h); p != none {
+		return p, nil
+	}
+	if v.frozen != nil {
+		if p := v.frozen.ids.own(h); p != none {
+			return p, nil
+		}
+	}
+	p, err := v.ids.find(tx.ctx, &t.src, h)
+	if p == none {
+		p = birth
+	}
+	return p, err
+}
+
+// catchUp makes the updates that were left for later. Their results are given, so
+// it is an error when the commit has no room for them.
+func (tx *Tx) catchUp() error {
+	l := &tx.later
+	if len(l.list) == 0 {
+		return nil
+	}
+	defer l.reset()
+	l.making = true
+	l.order = l.order[:0]
+	for i := range l.list {
+		l.order = append(roomFor(l.order), l.list[i].rec<<laterBits|uint64(i))
+	}
+	scattered := !slices.IsSorted(l.order)
+	if scattered {
+		slices.Sort(l.order)
+		l.olds = l.olds[:0]
+	}
+	for _, key := range l.order {
+		u := &l.list[key&(maxLater-1)]
+		if err := tx.laterBlock(u.rec >> blockBits); err != nil {
+			return fmt.Errorf("read rows to update: %w", err)
+		}
+		old, record, err := tx.row(u.rec)
+		switch {
+		case err != nil:
+		case scattered && len(l.olds)+len(record) > maxTxRaw:
+			err = storage.ErrTooLarge
+		case scattered:
+			u.old = old
+			u.old.off, u.old.size = uint32(len(l.olds)), uint32(len(record))
+			l.olds = append(l.olds, record...)
+		default:
+			err = tx.change(u, &old, record)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for i := 0; scattered && i < len(l.list); i++ {
+		u := &l.list[i]
+		if err := tx.change(u, &u.old, l.olds[u.old.off:u.old.off+u.old.size]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fewUpdates are read by way of the cache: what reads them once may do so again.
+const fewUpdates = 64
+
+// laterBlock makes tx.last the block, read into memory of the transaction's own.
+func (tx *Tx) laterBlock(number uint64) error {
+	t := tx.t
+	if tx.lastOf == t && tx.last.number == number || len(tx.later.list) <= fewUpdates {
+		return nil
+	}
+	b, _ := t.blocks.get(number)
+	if b == nil {
+		b = &tx.later.b
+		tx.last, tx.lastOf = nil, nil
+		if err := b.read(tx.ctx, &t.src, number, tx.v.dir.entry(number)); err != nil {
+			return err
+		}
+	}
+	tx.last, tx.lastOf = b, t
+	return nil
+}
+
+// change makes one update of a company that was old before the run.
+func (tx *Tx) change(u *laterUpdate, old *groupRow, record company.Record) error {
+	patch := company.Patch(tx.later.patches[u.off : u.off+u.size])
+	rec, err := tx.current(u.birth)
+	if err != nil {
+		return err
+	}
+	if rec != u.rec { // it is the second of the run
+		op := company.Op{Kind: company.Upsert, Update: true, Patch: patch}
+		fit, err := tx.update(rec, &op, &probe{found: none}, new(company.Result))
+		return orTooLarge(fit, err)
+	}
+	if patch, err = tx.keepName(patch); err != nil {
+		return err
+	}
+	at := len(tx.raw)
+	raw, err := tx.merger.Apply(tx.raw, record, patch)
+	if err != nil {
+		return fmt.Errorf("merge record: %w", err)
+	}
+	tx.raw = raw
+	if bytes.Equal(raw[at:], record) {
+		tx.raw = raw[:at]
+		return nil
+	}
+	fit, err := tx.append(at, groupRow{birth: old.birth, created: old.created, updated: tx.now})
+	if fit && err == nil {
+		tx.moved(u.rec, old.birth)
+	}
+	return orTooLarge(fit, err)
+}
+
+func orTooLarge(fit bool, err error) error {
+	if err == nil && !fit {
+		return storage.ErrTooLarge
+	}
+	return err
+}
