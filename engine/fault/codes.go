@@ -1,7 +1,7 @@
 package fault
 
 // Code names a failure. Codes are part of the public contract: they are never
-// renamed, and codes.golden lists them all. A Code is itself an error, so that
+// renamed, and testdata/codes.golden lists them all. A Code is itself an error, so that
 // errors.Is(err, fault.NotFound) reads well.
 type Code string
 
