@@ -28,6 +28,7 @@ type commands struct {
 	Keys    keysCmd    `cmd:"" help:"Make, list and remove API keys."`
 	Import  importCmd  `cmd:"" help:"Import a file of companies: CSV, NDJSON or JSON."`
 	Jobs    jobsCmd    `cmd:"" help:"See and cancel import jobs."`
+	Plugins pluginsCmd `cmd:"" help:"Write, test, upload and choose plugins."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

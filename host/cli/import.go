@@ -43,17 +43,17 @@ type importCmd struct {
 // mediaTypes are the bodies that an import takes.
 var mediaTypes = map[string]string{"csv": "text/csv", "ndjson": "application/x-ndjson", "json": "application/json"}
 
-// kind tells the format and the compression by the file's name.
-func (c *importCmd) kind() (format, coding string) {
-	name := strings.ToLower(filepath.Base(c.File))
+// fileKind tells the format and the compression by a file's name.
+func fileKind(path, format string) (kind, coding string) {
+	name := strings.ToLower(filepath.Base(path))
 	switch filepath.Ext(name) {
 	case ".gz":
 		coding, name = "gzip", strings.TrimSuffix(name, ".gz")
 	case ".zst":
 		coding, name = "zstd", strings.TrimSuffix(name, ".zst")
 	}
-	if c.Format != "auto" {
-		return c.Format, coding
+	if format != "auto" {
+		return format, coding
 	}
 	switch filepath.Ext(name) {
 	case ".ndjson", ".jsonl":
@@ -112,7 +112,7 @@ func (c *importCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	format, coding := c.kind()
+	format, coding := fileKind(c.File, c.Format)
 	q, err := c.query()
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (c *importCmd) Run(p *process) error {
 // send uploads the file. The idempotency key makes it safe to send again what
 // was cut off or refused for now, where the file can be read again.
 func (c *importCmd) send(p *process, cl *client, r request) (*engine.Data, error) {
-	in, size, err := c.openFile(p)
+	in, size, err := openInput(p, c.File)
 	if err != nil {
 		return nil, err
 	}
@@ -203,27 +203,28 @@ func (c *importCmd) send(p *process, cl *client, r request) (*engine.Data, error
 	}
 }
 
-func decodeData(resp *http.Response, data *engine.Data) error {
+func decodeData(resp *http.Response, data any) error {
 	defer resp.Body.Close()
-	envelope := struct{ Data *engine.Data }{data}
+	envelope := struct{ Data any }{data}
 	if err := json.NewDecoder(resp.Body).Decode(&envelope); err != nil {
 		return fmt.Errorf("read answer: %w", err)
 	}
 	return nil
 }
 
-// openFile opens what is to be imported; the size of a pipe is -1.
-func (c *importCmd) openFile(p *process) (io.ReadCloser, int64, error) {
-	if c.File == "-" {
+// openInput opens a file that is read, - being standard input; the size of a pipe
+// is -1.
+func openInput(p *process, path string) (io.ReadCloser, int64, error) {
+	if path == "-" {
 		return io.NopCloser(struct{ io.Reader }{p.stdin}), -1, nil
 	}
-	f, err := os.Open(c.File)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a folder", c.File)
+		err = fmt.Errorf("%s is a folder", path)
 	}
 	if err != nil {
 		f.Close()

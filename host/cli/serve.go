@@ -11,19 +11,19 @@ import (
 
 // serveCmd mirrors host.Config; the defaults are host's own.
 type serveCmd struct {
-	Addr           string        `help:"Where the API listens. Only 127.0.0.1 unless you ask for more, as 0.0.0.0:8080." default:"127.0.0.1:8080"`
-	AdminAddr      string        `help:"Where metrics and pprof listen; empty: nowhere." default:"127.0.0.1:8081"`
-	Data           string        `help:"Folder of everything that lasts." default:"./data" type:"path"`
-	TLSCert        string        `help:"PEM file of the certificate; with --tls-key the API speaks HTTPS." type:"path"`
-	TLSKey         string        `help:"PEM file of the certificate's key. Both files are read again when they change." type:"path"`
-	MaxStreamBytes int64         `help:"Largest raw upload, decompressed." default:"${max_stream_bytes}"`
-	MaxReportBytes int64         `help:"Most bytes kept of a job's failed rows and results." default:"${max_report_bytes}"`
-	MaxConnections int           `help:"Open connections; more are answered 503." default:"${max_connections}"`
-	RateLimit      int           `help:"Requests in 60 s of a key that has no limit of its own." default:"${rate_limit}"`
-	PluginMaxTraps int           `help:"Rows on which a plugin may trap before its job fails." default:"${plugin_max_traps}"`
-	ShutdownGrace  time.Duration `help:"For running requests and jobs when the server stops." default:"${shutdown_grace}"`
-	LogFormat      string        `help:"text or json." enum:"text,json" default:"text"`
-	LogLevel       slog.Level    `help:"debug, info, warn or error." default:"info"`
+	Addr           string `help:"Where the API listens. Only 127.0.0.1 unless you ask for more, as 0.0.0.0:8080." default:"127.0.0.1:8080"`
+	AdminAddr      string `help:"Where metrics and pprof listen; empty: nowhere." default:"127.0.0.1:8081"`
+	Data           string `help:"Folder of everything that lasts." default:"./data" type:"path"`
+	TLSCert        string `help:"PEM file of the certificate; with --tls-key the API speaks HTTPS." type:"path"`
+	TLSKey         string `help:"PEM file of the certificate's key. Both files are read again when they change." type:"path"`
+	MaxStreamBytes int64  `help:"Largest raw upload, decompressed." default:"${max_stream_bytes}"`
+	MaxReportBytes int64  `help:"Most bytes kept of a job's failed rows and results." default:"${max_report_bytes}"`
+	MaxConnections int    `help:"Open connections; more are answered 503." default:"${max_connections}"`
+	RateLimit      int    `help:"Requests in 60 s of a key that has no limit of its own." default:"${rate_limit}"`
+	pluginLimits
+	ShutdownGrace time.Duration `help:"For running requests and jobs when the server stops." default:"${shutdown_grace}"`
+	LogFormat     string        `help:"text or json." enum:"text,json" default:"text"`
+	LogLevel      slog.Level    `help:"debug, info, warn or error." default:"info"`
 }
 
 // serveDefaults are host's defaults, for the flags' tags.
@@ -34,6 +34,9 @@ func serveDefaults() map[string]string {
 		"max_report_bytes": fmt.Sprint(d.MaxReportBytes),
 		"max_connections":  fmt.Sprint(d.MaxConnections),
 		"rate_limit":       fmt.Sprint(d.RateLimit),
+		"plugin_memory":    fmt.Sprint(d.PluginMemory),
+		"plugin_row_fuel":  fmt.Sprint(d.PluginRowFuel),
+		"plugin_fuel":      fmt.Sprint(d.PluginFuel),
 		"plugin_max_traps": fmt.Sprint(d.PluginMaxTraps),
 		"shutdown_grace":   d.ShutdownGrace.String(),
 	}
@@ -45,7 +48,8 @@ func (c *serveCmd) config() host.Config {
 	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey
 	cfg.MaxStreamBytes, cfg.MaxReportBytes = c.MaxStreamBytes, c.MaxReportBytes
 	cfg.MaxConnections, cfg.RateLimit = c.MaxConnections, c.RateLimit
-	cfg.PluginMaxTraps, cfg.ShutdownGrace = c.PluginMaxTraps, c.ShutdownGrace
+	cfg.ShutdownGrace = c.ShutdownGrace
+	c.apply(&cfg)
 	return cfg
 }
 

@@ -46,9 +46,9 @@ function say(json: string): u64 {
 export function sluice_v1_alloc(size: u32): u32 {
   __collect(); // between calls nothing of a plugin is on the stack
   arena.reset();
-  if (size > regionSize) {
+  if (<usize>size > regionSize) {
     if (region) heap.free(region);
-    regionSize = size > 65536 ? size + size / 4 : 65536;
+    regionSize = size > 65536 ? <usize>size + size / 4 : 65536;
     region = heap.alloc(regionSize + 8);
   }
   if (!region) { regionSize = 65536; region = heap.alloc(regionSize + 8); }

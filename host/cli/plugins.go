@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"sluice/engine/fault"
+	"sluice/host"
+	"sluice/plugins"
+)
+
+type pluginsCmd struct {
+	Init     pluginsInitCmd     `cmd:"" help:"Start a plugin's project in a folder."`
+	Build    pluginsBuildCmd    `cmd:"" help:"Build a project's module with its language's own compiler."`
+	Test     pluginsTestCmd     `cmd:"" help:"Run a module on a file here, in a server's sandbox, and show what it did."`
+	Replay   pluginsReplayCmd   `cmd:"" help:"Run a module on the batch on which a job's plugin trapped."`
+	Push     pluginsPushCmd     `cmd:"" help:"Check a module here and upload it as a plugin's next version."`
+	Activate pluginsActivateCmd `cmd:"" help:"Let imports go through a plugin."`
+	Rollback pluginsRollbackCmd `cmd:"" help:"Go back to the plugin that was active before."`
+	List     pluginsListCmd     `cmd:"" help:"List the plugins' versions."`
+}
+
+// pluginLimits are a server's limits of one plugin; tests on this machine have the
+// same ones.
+type pluginLimits struct {
+	PluginMemory   int   `help:"Bytes of memory of one instance of a plugin." default:"${plugin_memory}"`
+	PluginRowFuel  int64 `help:"Fuel that a plugin may burn on one row." default:"${plugin_row_fuel}"`
+	PluginFuel     int64 `help:"Fuel that a plugin may burn on one batch of rows." default:"${plugin_fuel}"`
+	PluginMaxTraps int   `help:"Rows on which a plugin may trap before its job fails." default:"${plugin_max_traps}"`
+}
+
+func (l pluginLimits) apply(cfg *host.Config) {
+	cfg.PluginMemory, cfg.PluginRowFuel, cfg.PluginFuel = l.PluginMemory, l.PluginRowFuel, l.PluginFuel
+	cfg.PluginMaxTraps = l.PluginMaxTraps
+}
+
+// workbench runs modules on this machine; close it.
+func (l pluginLimits) workbench() (*host.Workbench, error) {
+	cfg := host.DefaultConfig()
+	l.apply(&cfg)
+	return host.OpenWorkbench(cfg)
+}
+
+// readModule reads a file that must hold a Wasm module.
+func readModule(path string) ([]byte, error) {
+	wasm, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no %s; sluice plugins build makes a plugin.wasm", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.HasPrefix(wasm, []byte("\x00asm")) {
+		return nil, fmt.Errorf("%s is no Wasm module, its first four bytes are not \\0asm; give the .wasm file that a build makes", path)
+	}
+	return wasm, nil
+}
+
+// refusal says why a module is not taken.
+func refusal(path string, err error) error {
+	if errors.Is(err, fault.PluginInvalid) {
+		return fmt.Errorf("%s is refused: %s", path, fault.Message(err))
+	}
+	return problem(path, err)
+}
+
+// problem is an error of code that ran here as its caller reads it: the cause is
+// for a server's log, and here nobody else has it.
+func problem(what string, err error) error {
+	if fault.CodeOf(err) == fault.Internal {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return fmt.Errorf("%s: %s", what, fault.Message(err))
+}
+
+// parseRef splits NAME or NAME@VERSION; version 0 is the newest.
+func parseRef(ref string) (name string, version int, err error) {
+	name, number, given := strings.Cut(ref, "@")
+	if err := plugins.CheckName(name); err != nil {
+		return "", 0, errors.New(fault.Message(err))
+	}
+	if given {
+		if version, err = strconv.Atoi(number); err != nil || version < 1 {
+			return "", 0, fmt.Errorf("%q is no version of a plugin; versions are whole numbers from 1, as in %s@1", number, name)
+		}
+	}
+	return name, version, nil
+}

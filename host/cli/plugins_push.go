@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"sluice/plugins"
+)
+
+type pluginsPushCmd struct {
+	remote
+	output
+	pluginLimits
+	File     string `arg:"" help:"The module, as plugin.wasm."`
+	Name     string `required:"" help:"The plugin's name: a-z, 0-9, _ and -."`
+	Activate bool   `help:"Let imports go through it from now on."`
+}
+
+// Run checks the module as the server will, so that what is refused is refused
+// here, and uploads it.
+func (c *pluginsPushCmd) Run(p *process) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	if _, _, err := parseRef(c.Name); err != nil {
+		return err
+	}
+	wasm, err := readModule(c.File)
+	if err != nil {
+		return err
+	}
+	if err := c.check(p, wasm); err != nil {
+		return err
+	}
+	resp, err := cl.open(p.ctx, request{method: http.MethodPost, path: "/v1/plugins?name=" + url.QueryEscape(c.Name),
+		header: http.Header{"Content-Type": {"application/wasm"}}, body: bytes.NewReader(wasm)})
+	var refused *apiError
+	if errors.As(err, &refused) && refused.Code == "plugin_invalid" {
+		return fmt.Errorf("%s is refused by the server: %s", c.File, refused.Message)
+	}
+	if err != nil {
+		return err
+	}
+	v := &plugins.Version{}
+	if err := decodeData(resp, v); err != nil {
+		return err
+	}
+	if c.Activate {
+		if _, err := activate(p.ctx, cl, v.Name, v.Version); err != nil {
+			return fmt.Errorf("%s@%d is uploaded, but not active: %w", v.Name, v.Version, err)
+		}
+		v.Active = true
+	}
+	return c.print(p, v, func(w io.Writer) error {
+		fmt.Fprintf(w, "%s@%d uploaded: %d bytes, %d fuel a row in the trial\n", v.Name, v.Version, v.Size, v.Report.FuelPerRow)
+		if v.Report.Problem != "" {
+			fmt.Fprintf(w, "  the trial's made-up rows did not suit it: %s\n", v.Report.Problem)
+		}
+		what := fmt.Sprintf("not active; sluice plugins activate %s@%d lets imports go through it", v.Name, v.Version)
+		if v.Active {
+			what = "active: imports go through it from now on"
+		}
+		_, err := fmt.Fprintf(w, "  %s\n", what)
+		return err
+	})
+}
+
+func (c *pluginsPushCmd) check(p *process, wasm []byte) (err error) {
+	bench, err := c.workbench()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bench.Close(context.WithoutCancel(p.ctx))) }()
+	if _, err := bench.Check(p.ctx, wasm); err != nil {
+		return refusal(c.File, err)
+	}
+	return nil
+}
+
+type pluginsListCmd struct {
+	remote
+	output
+	Name string `arg:"" optional:"" help:"Only this plugin's versions."`
+}
+
+func (c *pluginsListCmd) Run(p *process) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	path := "/v1/plugins"
+	if c.Name != "" {
+		name, version, err := parseRef(c.Name)
+		if err != nil {
+			return err
+		}
+		if version > 0 {
+			return fmt.Errorf("list takes a name without a version: sluice plugins list %s", name)
+		}
+		path += "/" + name
+	}
+	list := []*plugins.Version{}
+	if err := cl.call(p.ctx, http.MethodGet, path, nil, &list, nil); err != nil {
+		return unknownPlugin(c.Name, err)
+	}
+	return c.print(p, list, func(w io.Writer) error {
+		if len(list) == 0 {
+			_, err := fmt.Fprintln(w, "no plugin is there; sluice plugins push uploads one")
+			return err
+		}
+		return table(w, func(add func(...string)) {
+			add("PLUGIN", "ACTIVE", "BYTES", "FUEL A ROW", "SHA256", "UPLOADED")
+			for _, v := range list {
+				active, fuel := "", ""
+				if v.Active {
+					active = "active"
+				}
+				if v.Report != nil {
+					fuel = fmt.Sprint(v.Report.FuelPerRow)
+				}
+				add(fmt.Sprintf("%s@%d", v.Name, v.Version), active, fmt.Sprint(v.Size), fuel,
+					v.SHA256[:min(12, len(v.SHA256))], v.CreatedAt.Format(time.RFC3339))
+			}
+		})
+	})
+}
+
+// unknownPlugin says what to do about a plugin that the server does not have.
+func unknownPlugin(name string, err error) error {
+	var failed *apiError
+	if name != "" && errors.As(err, &failed) && failed.Code == "not_found" {
+		return fmt.Errorf("there is no plugin %s; sluice plugins list shows those that are there", name)
+	}
+	return err
+}
