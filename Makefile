@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 export GOFLAGS := -mod=readonly
 
-.PHONY: build run demo test check lint fuzz guests clean
+.PHONY: build run demo test check lint fuzz guests bench bench-compare clean
 
 build: ## the one binary, bin/sluice
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X sluice/host/cli.version=$(VERSION)" -o bin/sluice ./host/cmd/sluice
@@ -55,6 +55,19 @@ guests: ## every committed .wasm, from its source
 	$(ASC) plugins/examples/salesforce/salesforce.ts -o plugins/examples/salesforce/salesforce.wasm \
 	  -O3 --noAssert --runtime minimal --use abort= --exportStart _initialize
 	chmod 644 plugins/examples/*/*.wasm plugins/meter/testdata/work.wasm
+
+# What bench takes beside these is in bin/bench --help, as BENCH='--rows 100000'.
+RUNS ?= 7
+BENCH ?=
+REF ?= HEAD
+
+bench: build ## Sluice beside its peers and the floor; a table, and bin/bench.json
+	$(GO) build -o bin/bench ./bench/cmd/bench
+	bin/bench --runs $(RUNS) --json bin/bench.json $(BENCH)
+
+bench-compare: ## the working tree and the revision REF by turns
+	$(GO) build -o bin/bench ./bench/cmd/bench
+	bin/bench compare $(REF) --runs $(RUNS) $(BENCH)
 
 clean:
 	rm -rf bin

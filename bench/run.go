@@ -42,20 +42,11 @@ func Run(ctx context.Context, cfg Config) (report *Report, err error) {
 		return nil, err
 	}
 	cfg.say("preparing %d scenarios in %s", len(scenarios), dir)
-	var guests []string
-	for _, s := range scenarios {
-		if s.guest != noGuest && !slices.Contains(guests, s.guest) {
-			guests = append(guests, s.guest)
-		}
-	}
-	stage, err := newStage(ctx, cfg, dir, guests)
+	stage, err := newStage(ctx, cfg, dir, scenarios)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := stage.plan(ctx, scenarios)
-	if err != nil {
-		return nil, err
-	}
+	plan := stage.plan(ctx, scenarios)
 	for _, s := range plan {
 		report.Results = append(report.Results, s.results...)
 	}
@@ -88,7 +79,7 @@ func stepLimit(rows int) time.Duration {
 }
 
 // plan lists the steps of a round: the floors, the scenarios, the peers.
-func (s *stage) plan(ctx context.Context, scenarios []Scenario) ([]*step, error) {
+func (s *stage) plan(ctx context.Context, scenarios []Scenario) []*step {
 	var plan []*step
 	floors := map[shape]bool{}
 	for _, sc := range scenarios {
@@ -103,7 +94,7 @@ func (s *stage) plan(ctx context.Context, scenarios []Scenario) ([]*step, error)
 		if sc.floor != "" {
 			res.Floor = floorName(sc.floor)
 		}
-		st := &step{name: sc.Name, rounds: s.cfg.SideRuns, limit: stepLimit(20 * s.cfg.Rows), results: []*Result{res},
+		st := &step{name: sc.Name, rounds: min(s.cfg.SideRuns, s.cfg.Runs), limit: stepLimit(20 * s.cfg.Rows), results: []*Result{res},
 			run: func(ctx context.Context) ([]Sample, error) {
 				run, err := sc.run(ctx, s)
 				return []Sample{run}, err
@@ -118,7 +109,7 @@ func (s *stage) plan(ctx context.Context, scenarios []Scenario) ([]*step, error)
 			plan = append(plan, s.peerStep(ctx, p))
 		}
 	}
-	return plan, nil
+	return plan
 }
 
 func floorName(of shape) string { return "floor-" + string(of) }

@@ -19,6 +19,7 @@ type Scenario struct {
 	OptIn    bool // only when named
 
 	guest string
+	users int   // tenants, where there are several
 	floor shape // whose floor its bytes have; empty: none
 	run   func(ctx context.Context, s *stage) (Sample, error)
 }
@@ -65,7 +66,7 @@ func Scenarios() []Scenario {
 		again("update-ordered", "changed rows, every one an update, in order", updated(dataset.InOrder, allUpdated)),
 		again("update-random", "changed rows, every one an update, in random order", updated(dataset.Shuffled, allUpdated)),
 		again("half", "by turns an update and a new row", updated(dataset.HalfNew, halfUpdated)),
-		{Name: "tenants-50", Group: groupTenants, About: "50 tenants at once, a 50th of the rows each, no plugin", floor: csvShape, run: manyTenants},
+		{Name: "tenants-50", Group: groupTenants, About: "50 tenants at once, a 50th of the rows each, no plugin", users: tenants, floor: csvShape, run: manyTenants},
 		{Name: "reads-id", Group: groupReads, About: "GET by id while the rows of half are imported", guest: guestC, run: readsWhile{byID}.run},
 		{Name: "reads-domain", Group: groupReads, About: "GET by domain, the same", guest: guestC, run: readsWhile{byDomain}.run},
 	}
@@ -114,4 +115,16 @@ func selected(names []string) ([]Scenario, error) {
 		return nil, fmt.Errorf("there is no %s; --list shows all", strings.Join(unknown, ", "))
 	}
 	return out, nil
+}
+
+// needs lists the guests that the scenarios have, each once, and how many tenants.
+func needs(scenarios []Scenario) (guests []string, users int) {
+	users = 1
+	for _, s := range scenarios {
+		users = max(users, s.users)
+		if s.guest != noGuest && !slices.Contains(guests, s.guest) {
+			guests = append(guests, s.guest)
+		}
+	}
+	return guests, users
 }

@@ -31,7 +31,7 @@ const scopes = "write:companies,read:companies,read:imports,read:plugins,write:p
 
 // newStage makes the template that every server begins with. Its folder is the
 // caller's to remove.
-func newStage(ctx context.Context, cfg Config, dir string, guests []string) (*stage, error) {
+func newStage(ctx context.Context, cfg Config, dir string, scenarios []Scenario) (*stage, error) {
 	s := &stage{cfg: cfg, dir: dir, bursts: map[burst]*set{}}
 	s.files = inputs{dir: filepath.Join(dir, "files"), made: map[string]*Input{}}
 	if err := os.Mkdir(s.files.dir, 0o755); err != nil {
@@ -42,7 +42,8 @@ func newStage(ctx context.Context, cfg Config, dir string, guests []string) (*st
 		return nil, err
 	}
 	defer server.Kill()
-	for i := range tenants {
+	guests, users := needs(scenarios)
+	for i := range users {
 		// No limit that the bench could reach.
 		key, err := server.Key(ctx, fmt.Sprintf("bench%d", i), scopes, "--rate-limit", "1000000000")
 		if err != nil {

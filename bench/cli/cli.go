@@ -17,8 +17,10 @@ const (
 )
 
 type commands struct {
-	Run   runCmd   `cmd:"" default:"withargs" help:"Measure, print a table, write JSON (the default command)."`
-	Peers peersCmd `cmd:"" help:"Say which peers are installed, in which version and with which settings."`
+	Run     runCmd     `cmd:"" default:"withargs" help:"Measure, print a table, write JSON (the default command)."`
+	Compare compareCmd `cmd:"" help:"Measure the working tree and a git revision by turns."`
+	Peers   peersCmd   `cmd:"" help:"Say which peers are installed, in which version and with which settings."`
+	Publish publishCmd `cmd:"" help:"Write the results section of the README from a report."`
 }
 
 // process is what a command may touch.
