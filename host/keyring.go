@@ -21,9 +21,14 @@ import (
 
 // Keys are records of the server, not of a tenant: one by id, which holds all,
 // and one by hash, which leads to it.
-func keyByID(id string) tuple.Key { return tuple.New("", "key").String(id) }
+const (
+	kindKey     = "key"
+	kindKeyHash = "keyhash"
+)
 
-func keyByHash(hash [32]byte) tuple.Key { return tuple.New("", "keyhash").String(string(hash[:])) }
+func keyByID(id string) tuple.Key { return tuple.New("", kindKey).String(id) }
+
+func keyByHash(hash [32]byte) tuple.Key { return tuple.New("", kindKeyHash).String(string(hash[:])) }
 
 // keyring keeps the keys, in the store and the ones in use in memory.
 type keyring struct {
@@ -180,7 +185,7 @@ func (k *keyring) list(ctx context.Context, after string, fn func(*Key) bool) er
 	if after != "" {
 		from = keyByID(after)
 	}
-	return k.records.Records(ctx, tuple.New("", "key"), from, func(_ tuple.Key, value []byte) (bool, error) {
+	return k.records.Records(ctx, tuple.New("", kindKey), from, func(_ tuple.Key, value []byte) (bool, error) {
 		key, err := decodeKey(value)
 		if err != nil {
 			return false, err

@@ -63,6 +63,16 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 // Log is what the server has logged so far.
 func (s *Server) Log() string { return s.log.String() }
 
+// Alive reports whether the process still runs.
+func (s *Server) Alive() bool {
+	select {
+	case <-s.exited:
+		return false
+	default:
+		return true
+	}
+}
+
 // Stop ends the server as an operator does, and waits for it.
 func (s *Server) Stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -29,6 +29,7 @@ type commands struct {
 	Import  importCmd  `cmd:"" help:"Import a file of companies: CSV, NDJSON or JSON."`
 	Jobs    jobsCmd    `cmd:"" help:"See and cancel import jobs."`
 	Plugins pluginsCmd `cmd:"" help:"Write, test, upload and choose plugins."`
+	Check   checkCmd   `cmd:"" help:"Look for damage in the data folder of a server that is stopped."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -124,7 +124,7 @@ func (kv *KV) Scan(ctx context.Context, prefix, after []byte, fn func(key, value
 		if !bytes.Equal(next, from) {
 			from, tries = next, 0
 		} else if tries == readTries {
-			return fmt.Errorf("scan value: %w", err)
+			return fmt.Errorf("scan: %w", &storage.KeyError{Key: next[1:], Err: err})
 		}
 	}
 }

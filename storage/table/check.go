@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sluice/engine/company"
@@ -37,6 +38,30 @@ func (t *Table) Check(ctx context.Context) (Report, error) {
 		rep = Report{}
 		return c.run(ctx)
 	})
+	return rep, err
+}
+
+// Check checks a tenant's table. What keeps it from being opened is a problem,
+// and so is a table that has no manifest: opening it would make an empty one.
+func (s *Set) Check(ctx context.Context, tenant string) (Report, error) {
+	var rep Report
+	key := tableSpace(tenant).manifest()
+	_, _, err := s.kv.Get(ctx, key)
+	if errors.Is(err, storage.ErrNotFound) {
+		rep.add("key %x: there is no manifest", key)
+		return rep, nil
+	}
+	var t *Table
+	if err == nil {
+		t, err = s.Table(ctx, tenant)
+	}
+	if err == nil {
+		rep, err = t.Check(ctx)
+	}
+	if errors.Is(err, storage.ErrDamaged) {
+		rep.add("%v", err)
+		return rep, nil
+	}
 	return rep, err
 }
 

@@ -6,9 +6,11 @@ import (
 	"sluice/engine/tuple"
 )
 
-// The kinds of this package's keys, second part of their tuples.
+// Kind is the kind of a table's keys, second part of their tuples.
+const Kind = "table"
+
+// The other kinds of this package's keys.
 const (
-	kindTable   = "table"
 	kindScratch = "scratch" // of dry runs
 	kindSecret  = "table.secret"
 	kindTables  = "tables" // the tenants that have one
@@ -45,10 +47,13 @@ const (
 	tagGroup  = 1
 )
 
+// SecretKey is where the secret lies that all tables' keys are derived from.
+func SecretKey() tuple.Key { return tuple.New("", kindSecret) }
+
 // space builds the keys of one table.
 type space struct{ prefix []byte }
 
-func tableSpace(tenant string) space { return space{tuple.New(tenant, kindTable)} }
+func tableSpace(tenant string) space { return space{tuple.New(tenant, Kind)} }
 
 func scratchSpace(n uint64) space { return space{tuple.New("", kindScratch).Uint64(n)} }
 

@@ -62,7 +62,7 @@ func Open(ctx context.Context, kv storage.KV, opts Options) (*Set, error) {
 }
 
 func (s *Set) openSecret(ctx context.Context) error {
-	key := tuple.New("", kindSecret)
+	key := SecretKey()
 	for {
 		value, _, err := s.kv.Get(ctx, key)
 		if err == nil {

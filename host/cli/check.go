@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"sluice/host"
+)
+
+type checkCmd struct {
+	output
+	Data string `name:"data" default:"./data" type:"path" help:"The data folder. Its server must not run."`
+}
+
+// Run reads the whole folder; it exits 1 if anything in it is damaged.
+func (c *checkCmd) Run(p *process) error {
+	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	rep, err := host.Check(p.ctx, c.Data, log)
+	if err != nil {
+		return err
+	}
+	if !rep.Sound() {
+		p.code = exitNotDone
+	}
+	return c.print(p, rep, func(w io.Writer) error { return printCheck(w, rep) })
+}
+
+func printCheck(w io.Writer, rep *host.CheckReport) error {
+	for _, f := range rep.Problems {
+		whose := "server"
+		if f.Tenant != "" {
+			whose = "tenant " + f.Tenant
+		}
+		if _, err := fmt.Fprintf(w, "%s, %s, key %s: %s\n", whose, f.Kind, f.Key, f.Text); err != nil {
+			return err
+		}
+	}
+	verdict := "sound"
+	if n := len(rep.Problems) + rep.Left; n > 0 {
+		verdict = fmt.Sprintf("DAMAGED, %d problems (%d not shown)", n, rep.Left)
+	}
+	_, err := fmt.Fprintf(w, "%s: %d tenants, %d companies in %d row groups, %d imports (%d pending), %d plugin versions, "+
+		"%d API keys, %d kept answers; %d keys and %.1f MB read\n", verdict, rep.Tenants, rep.Companies, rep.RowGroups,
+		rep.Jobs, rep.PendingJobs, rep.Plugins, rep.APIKeys, rep.Answers, rep.Keys, float64(rep.Bytes)/1e6)
+	return err
+}
