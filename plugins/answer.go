@@ -77,8 +77,12 @@ func parseAnswer(data []byte, columns []string) (*answer, error) {
 	return a, nil
 }
 
+// BadAnswer begins the message of a refusal that is not the plugin's own: open's
+// answer breaks the ABI.
+const BadAnswer = "the plugin cannot be used: "
+
 func refused(format string, args ...any) error {
-	return fault.New(fault.ImportFailed, "the plugin cannot be used: "+format, args...)
+	return fault.New(fault.ImportFailed, BadAnswer+format, args...)
 }
 
 // readPass resolves field → column, in the order of the fields' names.

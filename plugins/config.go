@@ -33,7 +33,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		ModuleBytes:  8 << 20,
 		MemoryBytes:  64 << 20,
-		FuelPerRow:   20_000_000,
+		FuelPerRow:   100_000_000, // a cell of a megabyte, byte by byte
 		FuelPerBatch: 200_000_000,
 		FuelStart:    200_000_000,
 		BatchTime:    500 * time.Millisecond,

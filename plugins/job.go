@@ -23,6 +23,10 @@ type Job struct {
 	Options json.RawMessage // a JSON object; nil: none
 	Seed    uint64          // of the guest's random numbers
 	Clock   int64           // the guest's clock, Unix nanoseconds
+
+	// Later are further keys of the context, a JSON object: what a coming host may
+	// send. Only kits that check guests set it.
+	Later json.RawMessage
 }
 
 // Object is what plugins work on; another kind of record would be another one.
@@ -68,5 +72,9 @@ func openContext(job Job, columns []string) ([]byte, error) {
 		}
 		c.Fields = append(c.Fields, contextField{field.String(), kind, field == company.Name})
 	}
-	return json.Marshal(c)
+	data, err := json.Marshal(c)
+	if err != nil || len(job.Later) == 0 {
+		return data, err
+	}
+	return append(append(data[:len(data)-1], ','), job.Later[1:]...), nil
 }

@@ -119,6 +119,7 @@ func (w *work) call(ctx context.Context, rows []uint32, e *effort, fuel int64, f
 	ran := e.ran - before
 	s.fuel.Add(spent)
 	s.ran.Add(int64(ran))
+	s.memory.Store(int64(in.mod.Memory().Size()))
 	if err != nil {
 		s.discard(ctx, in)
 		if trap, ok := asTrap(err); ok {

@@ -37,6 +37,7 @@ type Session struct {
 	rows    atomic.Int64 // judged
 	ran     atomic.Int64 // nanoseconds
 	perRow  atomic.Int64 // fuel of a row, as of late; 0: not known
+	memory  atomic.Int64 // bytes of the instance that processed last
 	bundles struct {
 		sync.Mutex
 		first *Bundle
@@ -71,6 +72,10 @@ func (s *Session) Log() *Log { return s.log }
 func (s *Session) Fuel() (fuel, rows int64, ran time.Duration) {
 	return s.fuel.Load(), s.rows.Load(), time.Duration(s.ran.Load())
 }
+
+// MemoryBytes is how large the memory of the instance is that processed last; a
+// guest's memory never shrinks.
+func (s *Session) MemoryBytes() int64 { return s.memory.Load() }
 
 // Bundle returns the first batch that made the plugin trap, cut down to the
 // guilty row where that could be found; nil: none did.

@@ -60,7 +60,7 @@ func (g Guest) Bytes() []byte {
 		g.Alloc = bumpAlloc
 	}
 	if g.Open == "" {
-		g.Open = "i64.const " + packed(AtAnswer, len(g.Answer))
+		g.Open = "i64.const " + Packed(AtAnswer, len(g.Answer))
 	}
 	if g.Process == "" {
 		g.Process = EchoProcess
@@ -83,7 +83,8 @@ func (g Guest) Bytes() []byte {
 	return m.Bytes()
 }
 
-func packed(ptr, n int) string { return strconv.FormatInt(int64(ptr)<<32|int64(n), 10) }
+// Packed is what open and describe answer: an address and a length, in decimal.
+func Packed(ptr, n int) string { return strconv.FormatInt(int64(ptr)<<32|int64(n), 10) }
 
 // Words are little-endian u32s, for Data.
 func Words(words ...uint32) string {

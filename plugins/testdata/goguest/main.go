@@ -91,7 +91,10 @@ func process(ptr uint32) uint32 {
 			failed++
 			continue
 		}
-		host := hostOf(value)
+		var host []byte
+		if kind == abi.KindText {
+			host = hostOf(value)
+		}
 		start := len(cells)
 		cells = append(cells, row...)
 		if len(host) > 0 {
