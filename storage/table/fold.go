@@ -18,7 +18,7 @@ type fold struct {
 	blocks []uint64     // with dead rows
 	at     int          // of blocks
 	page   uint64       // next directory key to write
-	halves [2]bool      // domains, ids: the index was left half cut by a fold before
+	halves [2]bool      // domains, ids: the index is being cut, without changes
 	drops  []storage.Op // buckets that no reader looks for any more
 }
 
@@ -36,6 +36,13 @@ func (t *Table) folding(v *view) (*index, *sharedMap, int) {
 	return v.ids, v.frozen.ids, v.frozen.idN
 }
 
+// By how many bits buckets are cut at most while they take changes in, and while
+// they don't. A bucket's parts are one commit.
+const (
+	maxCut      = 2
+	maxEmptyCut = 8
+)
+
 // foldIndex does a step of one index: it rewrites the next buckets that have
 // changes, or all where the index is cut finer. Old buckets go one step later,
 // when no reader of a current view looks for them.
@@ -51,8 +58,14 @@ func (t *Table) foldIndex() error {
 		for (ix.count+int64(changed))>>ix.target > bucketRows && ix.target < maxDepth {
 			ix.target++
 		}
+		if ix.target > ix.depth+maxCut {
+			// The changes of one bucket would be more than a commit. First it is cut.
+			ix.target = min(ix.target, ix.depth+maxEmptyCut)
+			k.fold.halves[k.stage-foldDomains] = true
+		}
 		ix.next = make([]bucketSlot, 1<<ix.target)
-	} else if k.fold.halves[k.stage-foldDomains] {
+	}
+	if k.fold.halves[k.stage-foldDomains] {
 		changes = newSharedMap() // first end what was left; the changes come after
 	}
 	step := foldStep{t: t, ix: &ix, changes: changes, scratch: &k.scratch}

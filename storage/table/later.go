@@ -33,25 +33,44 @@ const (
 	maxLater  = 1 << laterBits
 )
 
-// laterCost is about what an update adds to the commit besides its patch.
-const laterCost = 48
+// updateCost is what an update of a table takes, learnt from those before: bytes of
+// the commit and of its memory. It rises at once and falls slowly, since a run for
+// which the commit has no room was in vain.
+type updateCost struct{ stored, raw int }
+
+// firstCost is assumed of a table whose updates are not known yet.
+func firstCost() updateCost { return updateCost{stored: 256, raw: 1 << 10} }
+
+func (c *updateCost) learn(stored, raw, n int) {
+	rise := func(old, now int) int {
+		now += now / 8
+		if now >= old {
+			return now
+		}
+		return (3*old + now) / 4
+	}
+	c.stored, c.raw = rise(c.stored, stored/n), rise(c.raw, raw/n)
+}
 
 func (l *later) reset() { l.list, l.patches, l.making = l.list[:0], l.patches[:0], false }
 
-// bytes is about what the updates will take of the commit, compressed.
-func (l *later) bytes() int {
+// waiting is about what the updates will take of the commit and of its memory.
+func (tx *Tx) waiting() updateCost {
+	l := &tx.later
 	if l.making { // then the commit has them
-		return 0
+		return updateCost{}
 	}
-	return (len(l.patches)+laterCost*len(l.list))/2 + maxDelta*len(l.list)
+	c := tx.t.updates
+	return updateCost{(c.stored + maxDelta) * len(l.list), c.raw*len(l.list) + len(l.patches)}
 }
 
-// rawBytes is about what they will take of its memory.
-func (l *later) rawBytes() int {
-	if l.making {
+// waitingKeys is about how many groups they will make.
+func (tx *Tx) waitingKeys() int {
+	n := len(tx.later.list)
+	if n == 0 || tx.later.making {
 		return 0
 	}
-	return 2 * len(l.patches)
+	return n/blockRows + tx.t.updates.raw*n/maxGroupRaw + 1
 }
 
 // match updates the company born as birth, which has the op's domain.
@@ -68,7 +87,7 @@ func (tx *Tx) match(birth uint64, op *company.Op, p *probe, res *company.Result)
 			}
 			return tx.match(birth, op, p, res)
 		}
-		if !tx.fits(len(op.Patch) + laterCost) {
+		if !tx.fits(tx.t.updates.stored) {
 			return false, nil
 		}
 		l := &tx.later
@@ -123,7 +142,12 @@ func (tx *Tx) catchUp() error {
 	if len(l.list) == 0 {
 		return nil
 	}
-	defer l.reset()
+	defer func(stored, raw, rows int) {
+		if n := len(tx.rows) - rows; n > 0 {
+			tx.t.updates.learn(tx.groupBytes+tx.openBytes-stored, tx.rawBytes+len(tx.raw)-raw, n)
+		}
+		l.reset()
+	}(tx.groupBytes+tx.openBytes, tx.rawBytes+len(tx.raw), len(tx.rows))
 	l.making = true
 	l.order = l.order[:0]
 	for i := range l.list {

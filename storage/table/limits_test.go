@@ -77,6 +77,53 @@ func TestScatteredUpdatesFitOneCommit(t *testing.T) {
 	}
 }
 
+// foldKV remembers the largest commit that has keys with prefix.
+type foldKV struct {
+	storage.KV
+	prefix      []byte
+	keys, bytes int
+}
+
+func (kv *foldKV) Commit(ctx context.Context, ops []storage.Op, guards []storage.Guard) error {
+	bytesOf, folds := 0, false
+	for _, op := range ops {
+		bytesOf += len(op.Key) + len(op.Value)
+		folds = folds || bytes.HasPrefix(op.Key, kv.prefix)
+	}
+	if folds {
+		kv.keys, kv.bytes = max(kv.keys, len(ops)), max(kv.bytes, bytesOf)
+	}
+	return kv.KV.Commit(ctx, ops, guards)
+}
+
+// A fold keeps to the size of a step however much it takes in at once: here into
+// an index of ids that was empty.
+func TestFoldOfManyChanges(t *testing.T) {
+	const rows = 400_000
+	kv := &foldKV{KV: memkv.New(), prefix: tableSpace("acme").section(sectIDs, 0)}
+	s, tab := mustOpen(t, kv, testOptions())
+	defer mustClose(t, s)
+	ops, results := make([]company.Op, rows), make([]company.Result, rows)
+	for i := range ops {
+		ops[i] = upsert(true, company.Domain, fmt.Sprintf("d%d.com", i), company.Name, "N")
+	}
+	applyAll(t, tab, ops, results)
+	if err := tab.Vacuum(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range ops {
+		ops[i] = upsert(true, company.Domain, fmt.Sprintf("d%d.com", i), company.City, "Rome")
+	}
+	applyAll(t, tab, ops, results)
+	if err := tab.Vacuum(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if kv.keys == 0 || kv.keys > 2*stepKeys || kv.bytes > stepBytes+stepBytes/4 {
+		t.Errorf("a step of the fold has %d keys and %d bytes; one is %d and %d", kv.keys, kv.bytes, stepKeys, stepBytes)
+	}
+	sound(t, tab)
+}
+
 // A fn that finds no room among others runs again alone; one that has room
 // nowhere is told.
 func TestFullCommits(t *testing.T) {

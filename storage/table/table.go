@@ -13,16 +13,17 @@ import (
 
 // Table is one tenant's companies.
 type Table struct {
-	set    *Set
-	tenant string
-	keys   keys
-	src    source
-	blocks blockCache
-	view   atomic.Pointer[view]
-	pins   pins
-	writer writer
-	keeper keeper
-	lease  *storage.Lease
+	set     *Set
+	tenant  string
+	keys    keys
+	src     source
+	blocks  blockCache
+	view    atomic.Pointer[view]
+	pins    pins
+	writer  writer
+	keeper  keeper
+	updates updateCost // the writer's own
+	lease   *storage.Lease
 
 	// A dry run's table holds what the run changed over lower, in record
 	// numbers from base on.
@@ -31,7 +32,7 @@ type Table struct {
 }
 
 func (s *Set) newTable(tenant string, space space) *Table {
-	t := &Table{set: s, tenant: tenant, keys: deriveKeys(s.secret, tenant)}
+	t := &Table{set: s, tenant: tenant, updates: firstCost(), keys: deriveKeys(s.secret, tenant)}
 	t.src = source{kv: s.kv, space: space, cache: &s.cache}
 	t.blocks.cache = &s.cache
 	t.writer.wake = make(chan struct{}, 1)

@@ -178,7 +178,7 @@ func rowCost(r *groupRow) int { return int(r.size) + len(r.job) + 40 }
 
 // Bytes is the most that the commit takes so far.
 func (tx *Tx) Bytes() int {
-	n := tx.groupBytes + tx.extraBytes + tx.openBytes + tx.tailReserve() + tx.later.bytes()
+	n := tx.groupBytes + tx.extraBytes + tx.openBytes + tx.tailReserve() + tx.waiting().stored
 	return n + maxEntryHead + maxDelta*(len(tx.dead)+len(tx.unborn)) + bucketKey*tx.gone
 }
 
@@ -187,7 +187,7 @@ func (tx *Tx) Rows() int { return len(tx.rows) }
 
 // keysUsed is the most keys that the commit takes so far.
 func (tx *Tx) keysUsed() int {
-	n := len(tx.groups) + len(tx.extras) + 2
+	n := len(tx.groups) + len(tx.extras) + tx.waitingKeys() + 2
 	if tx.v.dir.entry(tx.start>>blockBits).groups() >= maxGroups {
 		n += maxGroups
 	}
@@ -207,7 +207,7 @@ func (tx *Tx) fits(bytes int) bool {
 	// A row may end a group, and a change may cost the log a dead row, a domain
 	// and a birth.
 	const change = 128
-	if tx.rawBytes+len(tx.raw)+tx.later.rawBytes() < maxTxRaw && tx.Bytes()+max(0, reservedBytes-tx.extraBytes)+bytes+change <= txMaxBytes &&
+	if tx.rawBytes+len(tx.raw)+tx.waiting().raw < maxTxRaw && tx.Bytes()+max(0, reservedBytes-tx.extraBytes)+bytes+change <= txMaxBytes &&
 		tx.keysUsed()+max(0, reservedKeys-len(tx.extras))+1 <= txMaxKeys {
 		return true
 	}
