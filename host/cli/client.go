@@ -55,6 +55,7 @@ type client struct {
 // apiError is an answer that is no success.
 type apiError struct {
 	status     int
+	requestID  string // by which the operator finds the cause in the server's log
 	retryAfter time.Duration
 	Code       string          `json:"code"`
 	Message    string          `json:"message"`
@@ -62,10 +63,14 @@ type apiError struct {
 }
 
 func (e *apiError) Error() string {
+	text := fmt.Sprintf("%s: %s", e.Code, e.Message)
 	if e.Code == "" {
-		return fmt.Sprintf("the server answered %d %s", e.status, http.StatusText(e.status))
+		text = fmt.Sprintf("the server answered %d %s", e.status, http.StatusText(e.status))
 	}
-	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+	if e.status >= http.StatusInternalServerError && e.requestID != "" {
+		text += fmt.Sprintf(" (request %s; the server's log says more)", e.requestID)
+	}
+	return text
 }
 
 // later reports whether the same request may succeed soon.
@@ -103,7 +108,7 @@ func (c *client) open(ctx context.Context, r request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)
 	}
-	failed := &apiError{status: resp.StatusCode}
+	failed := &apiError{status: resp.StatusCode, requestID: resp.Header.Get("X-Request-ID")}
 	if s, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil {
 		failed.retryAfter = s
 	}

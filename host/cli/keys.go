@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -87,6 +88,7 @@ func (c *keysListCmd) Run(p *process) error {
 
 type keysDeleteCmd struct {
 	admin
+	output
 	ID string `arg:"" help:"The key's id, as keys list shows it."`
 }
 
@@ -95,5 +97,11 @@ func (c *keysDeleteCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	return cl.call(p.ctx, http.MethodDelete, "/v1/admin/keys/"+c.ID, nil, nil, nil)
+	if err := cl.call(p.ctx, http.MethodDelete, "/v1/admin/keys/"+url.PathEscape(c.ID), nil, nil, nil); err != nil {
+		return err
+	}
+	return c.print(p, map[string]any{"id": c.ID, "deleted": true}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s is removed\n", c.ID)
+		return err
+	})
 }

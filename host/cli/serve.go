@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 // serveCmd mirrors host.Config; the defaults are host's own.
 type serveCmd struct {
+	output
 	Addr           string `help:"Where the API listens. Only 127.0.0.1 unless you ask for more, as 0.0.0.0:8080." default:"127.0.0.1:8080"`
 	AdminAddr      string `help:"Where metrics and pprof listen; empty: nowhere." default:"127.0.0.1:8081"`
 	Data           string `help:"Folder of everything that lasts." default:"./data" type:"path"`
@@ -68,7 +70,14 @@ func (c *serveCmd) Run(p *process) error {
 	if c.TLSCert != "" {
 		scheme = "https"
 	}
-	fmt.Fprintf(p.stdout, "listening on %s://%s\n", scheme, server.Addr())
+	at := fmt.Sprintf("%s://%s", scheme, server.Addr())
+	said := c.print(p, map[string]string{"listening": at}, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, "listening on", at)
+		return err
+	})
+	if said != nil {
+		log.Warn("nobody reads where the server listens", "error", said)
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Run() }()
 	select {
