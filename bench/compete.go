@@ -13,8 +13,12 @@ func (s *stage) peerStep(ctx context.Context, p peers.Peer) *step {
 	st := &step{name: p.Name, rounds: s.cfg.Runs, limit: 2 * stepLimit(s.cfg.Rows)}
 	version, err := p.Version(ctx)
 	for _, about := range p.Steps {
+		against := Main
+		if about.Again {
+			against = "update-ordered"
+		}
 		res := &Result{Name: about.Name, Kind: KindPeer, Group: "peers", About: about.About, Headline: true,
-			Version: version, Settings: p.Settings, Floor: floorName(csvShape)}
+			Against: against, Version: version, Settings: p.Settings, Floor: floorName(csvShape)}
 		if err != nil {
 			res.Missing = err.Error()
 		}

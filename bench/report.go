@@ -41,6 +41,7 @@ type Result struct {
 	About    string   `json:"about"`
 	Headline bool     `json:"headline,omitempty"`
 	Floor    string   `json:"floor,omitempty"`    // the floor of the same bytes
+	Against  string   `json:"against,omitempty"`  // of a peer: the scenario that does the same
 	Version  string   `json:"version,omitempty"`  // of a peer
 	Settings string   `json:"settings,omitempty"` // of a peer
 	Missing  string   `json:"missing,omitempty"`  // why there are no runs, and what to do

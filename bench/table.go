@@ -163,17 +163,17 @@ func (r *Report) machine() string {
 	return fmt.Sprintf("%s, %s, %.0f GB of memory, Linux %s, %s, %s", m.CPU, plural(m.Cores, "core"), float64(m.Memory)/(1<<30), m.Kernel, m.FileSystem, m.Go)
 }
 
-// ratios says how the main scenario compares with peers and floor.
+// ratios says how each peer compares with the scenario that does the same.
 func (r *Report) ratios() []string {
-	main := r.find(Main)
-	if main == nil || len(main.Runs) == 0 {
-		return nil
-	}
-	rate := main.series(Sample.rowsPerSecond).Median
 	var list []string
 	for _, res := range r.Results {
-		if other := res.series(Sample.rowsPerSecond).Median; res.Kind == KindPeer && other > 0 {
-			list = append(list, fmt.Sprintf("%s is %.1f × %s", Main, rate/other, res.Name))
+		own := r.find(res.Against)
+		if res.Against == "" || own == nil {
+			continue
+		}
+		rate, other := own.series(Sample.rowsPerSecond).Median, res.series(Sample.rowsPerSecond).Median
+		if rate > 0 && other > 0 {
+			list = append(list, fmt.Sprintf("%s is %.1f × %s", own.Name, rate/other, res.Name))
 		}
 	}
 	return list

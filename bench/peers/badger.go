@@ -25,7 +25,7 @@ func plainBadger() Peer {
 	return Peer{
 		Name: "badger", Install: "go build; it is one of Sluice's own libraries",
 		Settings: "in the bench's process, default options but SyncWrites, one entry a row, get then set, 1,000 rows a transaction, the next one begun while the last one is synced",
-		Steps:    []Step{{"badger", "CSV read by encoding/csv, domain as key, the row as value; there is no mapping, no validation"}},
+		Steps:    []Step{{"badger", "CSV read by encoding/csv, domain as key, the row as value; there is no mapping, no validation", false}},
 		version: func(context.Context) (string, error) {
 			info, ok := debug.ReadBuildInfo()
 			if ok {

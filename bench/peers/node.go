@@ -29,8 +29,8 @@ func duckDB() Peer {
 		Name: "duckdb", Install: "bench/peers/install/duckdb.sh",
 		Settings: "file database, default settings (all cores, insertion order kept), primary key on domain, regexp_extract; ends with CHECKPOINT",
 		Steps: []Step{
-			{"duckdb", "read_csv, INSERT … ON CONFLICT DO NOTHING, CHECKPOINT"},
-			{"duckdb-again", "the same rows again, ON CONFLICT DO UPDATE, CHECKPOINT"},
+			{"duckdb", "read_csv, INSERT … ON CONFLICT DO NOTHING, CHECKPOINT", false},
+			{"duckdb-again", "the same rows again, ON CONFLICT DO UPDATE, CHECKPOINT", true},
 		},
 		version: n.version, run: n.run,
 	}
@@ -42,8 +42,8 @@ func clickHouse() Peer {
 		Name: "clickhouse", Install: "bench/peers/install/clickhouse.sh",
 		Settings: "chdb in process, ReplacingMergeTree ordered by domain, fsync_after_insert and fsync_part_directory on, domainWithoutWWW; duplicates stay until a merge",
 		Steps: []Step{
-			{"clickhouse", "append, the third in one process; duplicates are left for later"},
-			{"clickhouse-again", "the same rows again, then OPTIMIZE … FINAL, after which they are unique"},
+			{"clickhouse", "append, the third in one process; duplicates are left for later", false},
+			{"clickhouse-again", "the same rows again, then OPTIMIZE … FINAL, after which they are unique", true},
 		},
 		version: n.version, run: n.run,
 	}

@@ -32,6 +32,7 @@ type Peer struct {
 type Step struct {
 	Name  string
 	About string
+	Again bool // the rows are there already, and are written again
 }
 
 // Job is what a peer has to do.

@@ -28,8 +28,8 @@ func postgres() Peer {
 		Name: "postgres", Install: "bench/peers/install/postgres.sh",
 		Settings: strings.Join(postgresSettings[:5], ", ") + ", fsync and synchronous_commit on; the staging table is temporary; ends with the commit",
 		Steps: []Step{
-			{"postgres", `\copy into a temporary table, INSERT … ON CONFLICT DO NOTHING`},
-			{"postgres-again", "the same rows again, ON CONFLICT DO UPDATE"},
+			{"postgres", `\copy into a temporary table, INSERT … ON CONFLICT DO NOTHING`, false},
+			{"postgres-again", "the same rows again, ON CONFLICT DO UPDATE", true},
 		},
 		version: func(ctx context.Context) (string, error) {
 			bin, err := postgresBin()
@@ -211,3 +211,6 @@ func (c *cluster) step(ctx context.Context, job Job, conflict string) (run Run, 
 	}
 	return run, counted("postgres", n, job.Rows)
 }
+
+// quoted makes a literal of SQL, which the backslash commands of psql read as well.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -30,8 +30,8 @@ func sqlite() Peer {
 		Name: "sqlite", Install: "bench/peers/install/sqlite.sh",
 		Settings: "WAL, synchronous=NORMAL, 256 MB cache, WITHOUT ROWID, domain by replace; ends with a checkpoint that empties the WAL",
 		Steps: []Step{
-			{"sqlite", ".import into a temporary table, INSERT … ON CONFLICT DO NOTHING, checkpoint"},
-			{"sqlite-again", "the same rows again, ON CONFLICT DO UPDATE, checkpoint"},
+			{"sqlite", ".import into a temporary table, INSERT … ON CONFLICT DO NOTHING, checkpoint", false},
+			{"sqlite-again", "the same rows again, ON CONFLICT DO UPDATE, checkpoint", true},
 		},
 		version: func(ctx context.Context) (string, error) {
 			out, err := exec.CommandContext(ctx, "sqlite3", "--version").Output()
@@ -47,7 +47,7 @@ func runSQLite(ctx context.Context, job Job) ([]Run, error) {
 	var runs []Run
 	for _, conflict := range []string{"DO NOTHING", "(domain) DO UPDATE SET " + excluded()} {
 		// WHERE true: without it SQLite's parser takes ON for a join's.
-		script := sqliteSetup + sqliteTable + ".import --csv --skip 1 " + quoted(job.CSV) + " staging\n" +
+		script := sqliteSetup + sqliteTable + ".import --csv --skip 1 " + strconv.Quote(job.CSV) + " staging\n" +
 			"INSERT INTO companies SELECT " + sqliteHost + ", company, website, industry, employees, city, country, phone, description" +
 			" FROM staging WHERE true ON CONFLICT " + conflict + ";\nPRAGMA wal_checkpoint(TRUNCATE);\n"
 		run, err := sqliteStep(ctx, db, script, job)
@@ -64,8 +64,8 @@ func runSQLite(ctx context.Context, job Job) ([]Run, error) {
 func sqliteStep(ctx context.Context, db, script string, job Job) (run Run, err error) {
 	cmd := exec.CommandContext(ctx, "sqlite3", "-bail", db)
 	cmd.Stdin = strings.NewReader(script)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
 	started := time.Now()
 	if err := cmd.Start(); err != nil {
 		return run, err
@@ -73,7 +73,7 @@ func sqliteStep(ctx context.Context, db, script string, job Job) (run Run, err e
 	run.PeakAnon, err = waitWatched(cmd)
 	run.Seconds = time.Since(started).Seconds()
 	if err != nil {
-		return run, fmt.Errorf("%w: %s", err, stderr.String())
+		return run, fmt.Errorf("%w: %s", err, said.String())
 	}
 	run.CPUSeconds = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	out, err := exec.CommandContext(ctx, "sqlite3", db, "SELECT count(*) FROM companies").Output()
@@ -99,7 +99,3 @@ func excluded() string {
 	}
 	return strings.Join(fields, ", ")
 }
-
-// quoted makes a literal of SQL, which the dot commands of sqlite3 and the
-// backslash commands of psql read as well.
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
