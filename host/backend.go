@@ -30,7 +30,9 @@ type backend struct {
 	spool   *spool.Spool
 	engine  *engine.Engine
 	plugins *plugins.Registry
+	costs   *pluginMetrics
 	disk    func() (int64, error)             // bytes of the store; nil: unknown
+	kv      *badgerkv.KV                      // what backups are taken of; nil: they can't be
 	closes  []func(ctx context.Context) error // what to close, the first opened first
 }
 
@@ -49,14 +51,14 @@ func openBackend(ctx context.Context, cfg Config, log *slog.Logger) (*backend, e
 	if err != nil {
 		return nil, errors.Join(err, kv.Close())
 	}
-	b.disk = kv.DiskUsage
+	b.disk, b.kv = kv.DiskUsage, kv
 	b.closes = append([]func(context.Context) error{func(context.Context) error { return kv.Close() }}, b.closes...)
 	return b, nil
 }
 
 // newBackend puts tables and engine on a KV, which stays its opener's.
 func newBackend(ctx context.Context, cfg Config, kv storage.KV, log *slog.Logger) (*backend, error) {
-	b := &backend{records: records{kv}}
+	b := &backend{records: records{kv}, costs: newPluginMetrics()}
 	fail := func(what string, err error) (*backend, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), b.close(ctx))
 	}
@@ -68,7 +70,9 @@ func newBackend(ctx context.Context, cfg Config, kv storage.KV, log *slog.Logger
 	if b.spool, err = spool.Open(filepath.Join(cfg.Data, spoolFolder), spool.DefaultOptions()); err != nil {
 		return fail("open spool", err)
 	}
-	box, err := plugins.New(pluginConfig(cfg))
+	sandbox := pluginConfig(cfg)
+	sandbox.Events = b.costs.events()
+	box, err := plugins.New(sandbox)
 	if err != nil {
 		return fail("open plugins", err)
 	}
@@ -88,7 +92,7 @@ func newBackend(ctx context.Context, cfg Config, kv storage.KV, log *slog.Logger
 func pluginConfig(cfg Config) plugins.Config {
 	c := plugins.DefaultConfig()
 	c.Dir = filepath.Join(cfg.Data, cacheFolder)
-	c.Child = cfg.PluginChild
+	c.Child, c.ChildCPU = cfg.PluginChild, cfg.PluginCompileTime
 	c.Limits = cfg.pluginLimits()
 	return c
 }

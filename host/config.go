@@ -41,6 +41,10 @@ type Config struct {
 	PluginRowFuel  int64 // of one row
 	PluginFuel     int64 // of one batch
 	PluginMaxTraps int   // guilty rows after which a job fails
+
+	// PluginCompileTime is the processor time that compiling and trying a module
+	// may take; past it the module is refused. A slow machine needs more.
+	PluginCompileTime time.Duration
 }
 
 // CompileCommand is the argument by which the binary knows that it was started to
@@ -83,6 +87,8 @@ func DefaultConfig() Config {
 		PluginRowFuel:  limits.FuelPerRow,
 		PluginFuel:     limits.FuelPerBatch,
 		PluginMaxTraps: limits.MaxTraps,
+
+		PluginCompileTime: plugins.DefaultConfig().ChildCPU,
 	}
 }
 
@@ -140,6 +146,9 @@ func (c Config) Validate() error {
 	between("KeyCache", int64(c.KeyCache), 1, 10_000_000)
 	if err := c.pluginLimits().Validate(); err != nil {
 		bad("Plugin", "%v", err)
+	}
+	if c.PluginCompileTime < time.Second || c.PluginCompileTime > time.Minute {
+		bad("PluginCompileTime", "%v is not from 1s to 1m", c.PluginCompileTime)
 	}
 	if len(c.PluginChild) == 0 {
 		bad("PluginChild", "is empty")

@@ -16,11 +16,15 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/plugins"
 	"sluice/storage/memkv"
 )
 
 // fasthttp's pool notices its end within its idle time, and its clock runs on.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == CompileCommand {
+		os.Exit(plugins.CompileChild(os.Stdin, os.Stdout, os.Stderr))
+	}
 	if data := os.Getenv(serveForTest); data != "" {
 		os.Exit(serveChild(data))
 	}
