@@ -44,6 +44,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		panic("BUG: command line: " + err.Error())
 	}
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		args = []string{"run", "--help"} // who asks wants to measure
+	}
 	cmd, err := parser.Parse(args)
 	if exited >= 0 { // --help
 		return exited

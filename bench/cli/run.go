@@ -30,6 +30,13 @@ type runCmd struct {
 	Smoke    bool          `help:"A run of seconds that proves that everything works: tiny files, one round, no peers."`
 }
 
+// Help says what else there is: this is the help of the whole command too.
+func (c *runCmd) Help() string {
+	return "Other commands, each with --help: bench compare REF measures the working tree and a git revision by turns; " +
+		"bench peers says which peers are installed; bench publish writes the README's results from a report. " +
+		"bench/METHODOLOGY.md says what is measured and how."
+}
+
 // defaults are bench's, for the flags' tags.
 func defaults() map[string]string {
 	d := bench.DefaultConfig()

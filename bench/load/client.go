@@ -8,7 +8,6 @@ package load
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,12 +42,6 @@ type apiError struct {
 
 func (e *apiError) Error() string {
 	return fmt.Sprintf("status %d, %s: %s", e.Status, e.Code, e.Message)
-}
-
-// IsNotFound reports whether err is the answer that there is no such thing.
-func IsNotFound(err error) bool {
-	var failed *apiError
-	return errors.As(err, &failed) && failed.Status == http.StatusNotFound
 }
 
 // call is one request; size is -1 where the body's length isn't known.

@@ -19,12 +19,6 @@ type Company struct {
 	Description string `json:"description"`
 }
 
-// ByID reads one company by its id.
-func (c *Client) ByID(ctx context.Context, id string) (Company, error) {
-	var found Company
-	return found, c.data(ctx, call{method: http.MethodGet, path: "/v1/companies/" + id}, &found)
-}
-
 // ByDomain reads one company by its domain, over the list's filter.
 func (c *Client) ByDomain(ctx context.Context, domain string) (Company, error) {
 	var found []Company
@@ -36,12 +30,6 @@ func (c *Client) ByDomain(ctx context.Context, domain string) (Company, error) {
 		return Company{}, fmt.Errorf("%d companies have the domain %s", len(found), domain)
 	}
 	return found[0], nil
-}
-
-// Page reads the first companies, at most 100.
-func (c *Client) Page(ctx context.Context, n int) ([]Company, error) {
-	var found []Company
-	return found, c.data(ctx, call{method: http.MethodGet, path: fmt.Sprintf("/v1/companies?per_page=%d", n)}, &found)
 }
 
 // Total is how many companies the list says there are.
