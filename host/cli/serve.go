@@ -62,6 +62,7 @@ func (c *serveCmd) Run(p *process) error {
 	if c.LogFormat == "json" {
 		log = slog.New(slog.NewJSONHandler(p.stderr, opts))
 	}
+	prepareHeap()
 	server, err := host.Open(p.ctx, c.config(), log)
 	if err != nil {
 		return err

@@ -188,7 +188,7 @@ func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, 
 		return true, nil
 	}
 	at := len(tx.raw)
-	raw, err := tx.merger.Apply(tx.raw, nil, patch)
+	raw, err := tx.first(patch)
 	if err != nil {
 		return tx.failed(err, res)
 	}
@@ -205,6 +205,18 @@ func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, 
 	tx.live++
 	*res = company.Result{Outcome: company.Created, ID: tx.t.keys.id(rec)}
 	return true, nil
+}
+
+// first appends the record that a patch makes of nothing: what it sets as it
+// stands, but for lists, which must be united.
+func (tx *Tx) first(patch company.Patch) ([]byte, error) {
+	if patch.Sets(company.Tags) || patch.Sets(company.Custom) {
+		return tx.merger.Apply(tx.raw, nil, patch)
+	}
+	if err := tx.view.Decode(patch.Record()); err != nil {
+		return tx.raw, err
+	}
+	return append(tx.raw, patch.Record()...), nil
 }
 
 // failed turns a limit that a merged record breaks into the op's result.
