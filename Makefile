@@ -46,6 +46,8 @@ RUST_FLAGS := --edition 2021 --target wasm32-unknown-unknown -C opt-level=3 -C p
 guests: ## every committed .wasm, from its source
 	$(CLANG) --target=wasm32 -O2 -nostdlib -ffreestanding -fvisibility=hidden \
 	  -mbulk-memory -Wl,--no-entry -Wl,--strip-debug -o plugins/examples/cleaner/cleaner.wasm plugins/examples/cleaner/cleaner.c
+	$(CLANG) --target=wasm32 -O2 -nostdlib -ffreestanding -fvisibility=hidden -fno-builtin \
+	  -mbulk-memory -Wl,--no-entry -Wl,--strip-all -o plugins/conform/chaos/guest/chaos.wasm plugins/conform/chaos/guest/chaos.c
 	tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	  $(RUSTC) $(RUST_FLAGS) --crate-type rlib --crate-name sluice -o "$$tmp/libsluice.rlib" plugins/sdk/rust/src/lib.rs && \
 	  $(RUSTC) $(RUST_FLAGS) --crate-type cdylib -C strip=symbols --extern sluice="$$tmp/libsluice.rlib" \
@@ -54,7 +56,7 @@ guests: ## every committed .wasm, from its source
 	  -o plugins/meter/testdata/work.wasm plugins/meter/testdata/work.c
 	$(ASC) plugins/examples/salesforce/salesforce.ts -o plugins/examples/salesforce/salesforce.wasm \
 	  -O3 --noAssert --runtime minimal --use abort= --exportStart _initialize
-	chmod 644 plugins/examples/*/*.wasm plugins/meter/testdata/work.wasm
+	chmod 644 plugins/examples/*/*.wasm plugins/conform/chaos/guest/chaos.wasm plugins/meter/testdata/work.wasm
 
 # What bench takes beside these is in bin/bench --help, as BENCH='--rows 100000'.
 RUNS ?= 7

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/plugins"
+	"sluice/plugins/conform/chaos"
 	"sluice/plugins/plugintest"
 )
 
@@ -81,6 +82,7 @@ func TestExamplesConform(t *testing.T) {
 	f("cleaner", committed("cleaner"), "", "")
 	f("hubspot", committed("hubspot"), "Record ID,Company name,Company Domain Name,Industry,City,Country/Region,Phone Number,Number of Employees", "")
 	f("salesforce", committed("salesforce"), "Id,Name,Website,Industry,BillingCity,BillingCountry,Phone,NumberOfEmployees", "")
+	f("chaos", chaos.Module(), "", "")
 	f("rules", plugintest.BuildGo(t, "../examples/rules"), "", `{"rules":[{"column":"Name","required":true}]}`)
 	f("goguest", plugintest.BuildGo(t, "../testdata/goguest"), "Company,Website", "")
 }
@@ -155,6 +157,28 @@ func TestFindings(t *testing.T) {
 	long := plugintest.Guest{Open: `local.get 1 i32.const 780 i32.gt_u if void unreachable end i64.const ` +
 		plugintest.Packed(plugintest.AtAnswer, len(echo))}
 	f("counts the context", long, "unknown keys", "open with keys that it does not know", "")
+
+	wild := func(config, step, problem string) {
+		t.Helper()
+		r := check(t, b, chaos.Module(), Options{Config: json.RawMessage(config)})
+		for _, found := range r.Findings {
+			if found.Check == step && strings.Contains(found.Problem, problem) {
+				return
+			}
+		}
+		t.Errorf("%s: want %s: %s, got\n%s", config, step, problem, r)
+	}
+	wild(`{"open":"error"}`, "open", "refused, as the config says")
+	wild(`{"open":"garbage"}`, "open", "open's answer is not a JSON object")
+	wild(`{"open":"field"}`, "open", `"nmae" is neither a field`)
+	wild(`{"open":"trap"}`, "open", "unreachable")
+	wild(`{"open":"spin"}`, "open", "out of fuel")
+	wild(`{"alloc":"zero"}`, "kinds", "has no memory for")
+	wild(`{"alloc":"unaligned"}`, "kinds", "not a multiple of 8")
+	wild(`{"alloc":"outside"}`, "kinds", "do not fit into memory")
+	wild(`{"alloc":"trap"}`, "kinds", "unreachable")
+	wild(`{"process":"trap"}`, "kinds", "unreachable")
+	wild(`{"process":"outside"}`, "kinds", "is outside of memory")
 
 	r := check(t, b, []byte("\x00asm"), Options{})
 	if r.OK() || len(r.Findings) != 1 || r.Findings[0].Check != "module" || len(r.Passed) != 0 {
