@@ -12,6 +12,7 @@ import (
 	"sluice/engine"
 	"sluice/host/intake"
 	"sluice/plugins"
+	"sluice/plugins/conform"
 	"sluice/storage/spool"
 )
 
@@ -51,6 +52,11 @@ func (b *Workbench) Close(ctx context.Context) error {
 // Check decides whether a server would take a module, as an upload does.
 func (b *Workbench) Check(ctx context.Context, wasm []byte) (*plugins.Report, error) {
 	return b.box.Check(ctx, wasm)
+}
+
+// Conform holds a module against the ABI. What is wrong with it is in the report.
+func (b *Workbench) Conform(ctx context.Context, wasm []byte, o conform.Options) (*conform.Report, error) {
+	return conform.Check(ctx, b.box, wasm, o)
 }
 
 // TrialFile is a file to try a plugin on, as an import would be sent it.

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,15 +12,19 @@ import (
 	"time"
 
 	"sluice/plugins"
+	"sluice/plugins/conform"
 )
 
 type pluginsPushCmd struct {
 	remote
 	output
 	pluginLimits
-	File     string `arg:"" help:"The module, as plugin.wasm."`
-	Name     string `required:"" help:"The plugin's name: a-z, 0-9, _ and -."`
-	Activate bool   `help:"Let imports go through it from now on."`
+	File     string   `arg:"" help:"The module, as plugin.wasm."`
+	Name     string   `required:"" help:"The plugin's name: a-z, 0-9, _ and -."`
+	Activate bool     `help:"Let imports go through it from now on."`
+	Columns  []string `help:"The columns that the plugin is checked with, for one that refuses the common ones."`
+	Config   string   `help:"JSON that the plugin is checked with, for one that refuses a job without any."`
+	NoCheck  bool     `help:"Upload even what breaks the ABI, as long as the sandbox takes it."`
 }
 
 // Run checks the module as the server will, so that what is refused is refused
@@ -31,6 +36,9 @@ func (c *pluginsPushCmd) Run(p *process) error {
 	}
 	if _, _, err := parseRef(c.Name); err != nil {
 		return err
+	}
+	if c.Config != "" && !json.Valid([]byte(c.Config)) {
+		return fmt.Errorf("--config is no JSON: %s", c.Config)
 	}
 	wasm, err := readModule(c.File)
 	if err != nil {
@@ -72,6 +80,7 @@ func (c *pluginsPushCmd) Run(p *process) error {
 	})
 }
 
+// check holds the module against the ABI; what is only doubtful is said.
 func (c *pluginsPushCmd) check(p *process, wasm []byte) (err error) {
 	bench, err := c.workbench()
 	if err != nil {
@@ -80,6 +89,19 @@ func (c *pluginsPushCmd) check(p *process, wasm []byte) (err error) {
 	defer func() { err = errors.Join(err, bench.Close(context.WithoutCancel(p.ctx))) }()
 	if _, err := bench.Check(p.ctx, wasm); err != nil {
 		return refusal(c.File, err)
+	}
+	if c.NoCheck {
+		return nil
+	}
+	report, err := bench.Conform(p.ctx, wasm, conform.Options{Columns: c.Columns, Config: json.RawMessage(c.Config)})
+	if err != nil {
+		return problem(c.File, err)
+	}
+	for _, f := range report.Findings {
+		fmt.Fprintf(p.stderr, "%s: %s: %s\n  %s\n", f.Level, f.Check, f.Problem, f.Advice)
+	}
+	if !report.OK() {
+		return fmt.Errorf("%s breaks the ABI, so rows would fail, and is not uploaded; --no-check uploads it all the same", c.File)
 	}
 	return nil
 }

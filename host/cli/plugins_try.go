@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"sluice/host"
+	"sluice/plugins/conform"
 )
 
 // pluginsTestCmd runs a module without a server.
@@ -20,8 +21,9 @@ type pluginsTestCmd struct {
 	output
 	pluginLimits
 	File     string            `arg:"" help:"The module, as plugin.wasm."`
-	Data     string            `required:"" help:"The file to run it on, CSV, NDJSON or JSON; - for standard input. The first 1,000 rows are run." placeholder:"FILE"`
+	Data     string            `help:"The file to run it on, CSV, NDJSON or JSON; - for standard input. The first 1,000 rows are run. Without a file the module is held against the ABI, on made-up rows." placeholder:"FILE"`
 	Format   string            `help:"csv, ndjson or json; auto goes by the file's name." enum:"auto,csv,ndjson,json" default:"auto"`
+	Columns  []string          `help:"Without a file: the columns that the made-up rows have. Default: common ones."`
 	Config   string            `help:"JSON given to the plugin, as an import's --plugin-config."`
 	Map      map[string]string `help:"As for an import: --map Company=name." placeholder:"HEADER=FIELD"`
 	NoHeader bool              `help:"As for an import: --map goes by column numbers from 1."`
@@ -30,7 +32,8 @@ type pluginsTestCmd struct {
 	Write    bool              `help:"Write the file of --expect anew."`
 }
 
-// Run exits with 2 where rows failed, as an import of them would.
+// Run exits with 2 where rows failed, as an import of them would, and with 1 where
+// the module breaks the ABI.
 func (c *pluginsTestCmd) Run(p *process) (err error) {
 	wasm, err := readModule(c.File)
 	if err != nil {
@@ -42,16 +45,45 @@ func (c *pluginsTestCmd) Run(p *process) (err error) {
 	if c.Write && c.Expect == "" {
 		return errors.New("--write writes the file of --expect; give that too")
 	}
-	data, size, err := openInput(p, c.Data)
-	if err != nil {
-		return err
+	if c.Data == "" && (c.Expect != "" || c.Plain || len(c.Map) > 0 || c.NoHeader) {
+		return errors.New("--expect, --plain, --map and --no-header are about the rows of a file; name it with --data")
 	}
-	defer data.Close()
+	if c.Data != "" && len(c.Columns) > 0 {
+		return errors.New("--columns is for made-up rows; a file has its own")
+	}
 	bench, err := c.workbench()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, bench.Close(context.WithoutCancel(p.ctx))) }()
+	if c.Data == "" {
+		return c.conform(p, bench, wasm)
+	}
+	return c.try(p, bench, wasm)
+}
+
+// conform holds the module against the ABI.
+func (c *pluginsTestCmd) conform(p *process, bench *host.Workbench, wasm []byte) error {
+	report, err := bench.Conform(p.ctx, wasm, conform.Options{Columns: c.Columns, Config: json.RawMessage(c.Config)})
+	if err != nil {
+		return problem(c.File, err)
+	}
+	if !report.OK() {
+		p.code = exitNotDone
+	}
+	return c.print(p, report, func(w io.Writer) error {
+		_, err := fmt.Fprint(w, report)
+		return err
+	})
+}
+
+// try runs the rows of the file.
+func (c *pluginsTestCmd) try(p *process, bench *host.Workbench, wasm []byte) error {
+	data, size, err := openInput(p, c.Data)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
 	report, err := bench.Check(p.ctx, wasm)
 	if err != nil {
 		return refusal(c.File, err)

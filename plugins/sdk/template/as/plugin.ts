@@ -12,8 +12,8 @@ function sizeOf(staff: i64): string {
 }
 
 function open(job: Job): string {
-  company = job.input("Company");
-  if (company < 0) return "the file has no column Company";
+  company = job.input("Company", "Name");
+  if (company < 0) return "the file has no column Company or Name";
   website = job.input("Website"); staff = job.input("Staff"); status = job.input("Status");
   name = job.output("name"); domain = job.output("domain"); size = job.output("size");
   job.pass("city", "City");

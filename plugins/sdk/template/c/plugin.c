@@ -12,7 +12,8 @@ static const char *size_of(long long n) {
 
 static void open(sl_job *job) {
   company = sl_input(job, "Company");
-  if (company < 0) { sl_refuse(job, "the file has no column Company"); return; }
+  if (company < 0) company = sl_input(job, "Name");
+  if (company < 0) { sl_refuse(job, "the file has no column Company or Name"); return; }
   website = sl_input(job, "Website");
   staff = sl_input(job, "Staff");
   status = sl_input(job, "Status");

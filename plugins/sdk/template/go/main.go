@@ -14,9 +14,9 @@ func main() {}
 var _ = sluice.Register(sluice.Plugin{Name: "PLUGIN_NAME", Version: "1.0.0", Description: "Maps a list of companies", Open: open})
 
 func open(job *sluice.Job) (func(*sluice.Row), error) {
-	company, website := job.Input("Company"), job.Input("Website")
+	company, website := job.Input("Company", "Name"), job.Input("Website")
 	if company == sluice.None {
-		return nil, errors.New("the file has no column Company")
+		return nil, errors.New("the file has no column Company or Name")
 	}
 	staff, status := job.Input("Staff"), job.Input("Status")
 	name, domain, size := job.Output("name"), job.Output("domain"), job.Output("size")

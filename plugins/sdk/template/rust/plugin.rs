@@ -12,9 +12,9 @@ struct Mapping {
 
 impl Plugin for Mapping {
     fn open(job: &mut Job) -> Result<Self, &'static str> {
-        let company = job.input(&["Company"]);
+        let company = job.input(&["Company", "Name"]);
         if !company.exists() {
-            return Err("the file has no column Company");
+            return Err("the file has no column Company or Name");
         }
         job.pass("city", &["City"]);
         job.pass("country", &["Country"]);
