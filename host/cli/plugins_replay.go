@@ -159,13 +159,13 @@ func texts(b *batch.Batch, row int) []string {
 
 func (r *replayed) show(w io.Writer) error {
 	fmt.Fprintf(w, "%s@%d trapped on a batch of %d rows: %s\n", r.Plugin.Name, r.Plugin.Version, len(r.Rows), r.Trapped)
-	fmt.Fprintf(w, "  config   %s\n  columns  %s\n", r.Config, jsonText(r.Columns))
+	fmt.Fprintf(w, "  config        %s\n  file columns  %s\n", r.Config, jsonText(r.Columns))
 	for i, row := range r.Rows {
 		if i == shownRows {
 			fmt.Fprintf(w, "  … %d more rows; --json prints them\n", len(r.Rows)-i)
 			break
 		}
-		fmt.Fprintf(w, "  row      %s\n", jsonText(row))
+		fmt.Fprintf(w, "  row sent      %s\n", jsonText(row))
 	}
 	for _, l := range r.Log {
 		fmt.Fprintf(w, "log %s: %s\n", l.Level, l.Text)

@@ -106,8 +106,10 @@ func showTrial(w io.Writer, title string, t *host.Trial) error {
 	if t.Truncated {
 		more = " (the file has more)"
 	}
-	_, err = fmt.Fprintf(w, "\n%d rows%s: %d answered, %d skipped, %d failed\n%d fuel a row; about %s rows/s on one core of this machine\n",
-		rows.last, more, rows.answered, rows.skipped, rows.failed, t.FuelPerRow, thousands(t.RowsPerSecond))
+	_, err = fmt.Fprintf(w, "\n%d rows%s: %d answered, %d skipped, %d failed\n", rows.last, more, rows.answered, rows.skipped, rows.failed)
+	if t.FuelPerRow > 0 && err == nil {
+		_, err = fmt.Fprintf(w, "%d fuel a row; about %s rows/s on one core of this machine\n", t.FuelPerRow, thousands(t.RowsPerSecond))
+	}
 	return err
 }
 
