@@ -59,13 +59,13 @@ func (tx *Tx) probe(ops []company.Op) error {
 		}
 		tx.probes = append(tx.probes, p)
 	}
-	older := tx.v.active.doms
+	older := tx.v.active
 	if tx.v.frozen != nil {
-		older = tx.v.frozen.doms
+		older = tx.v.frozen
 	}
 	for i := range tx.probes {
 		h := tx.probes[i].h
-		tx.touched += tx.doms.touch(h) + tx.v.active.doms.touch(h) + older.touch(h)
+		tx.touched += tx.doms.touch(h) + tx.v.active.doms.touch(h) + older.doms.touch(h) + tx.v.doms.touch(h)
 	}
 	for i := range tx.probes {
 		p := &tx.probes[i]
@@ -75,6 +75,10 @@ func (tx *Tx) probe(ops []company.Op) error {
 		var err error
 		if p.found, err = tx.t.committedDomain(tx.ctx, tx.v, p.h); err != nil {
 			return err
+		}
+		if ops[i].Update && there(p.found) {
+			h := tx.t.keys.birth(p.found)
+			tx.touched += tx.ids.touch(h) + tx.v.active.ids.touch(h) + older.ids.touch(h) + tx.v.ids.touch(h)
 		}
 	}
 	return nil

@@ -68,12 +68,17 @@ func (b *bucket) val(i int) uint64 {
 	return v
 }
 
+// home is where a hash stands, but for a few steps.
+func (b *bucket) home(hi uint64) int {
+	at, _ := bits.Mul64(hi<<b.depth, uint64(b.n))
+	return int(at)
+}
+
 func (b *bucket) find(h hash) uint64 {
 	if b.n == 0 {
 		return none
 	}
-	at, _ := bits.Mul64(h.hi<<b.depth, uint64(b.n))
-	i := int(at)
+	i := b.home(h.hi)
 	for i > 0 && b.hi(i-1) >= h.hi {
 		i--
 	}

@@ -65,6 +65,19 @@ func (ix *index) bucket(ctx context.Context, src *source, hi uint64) (*bucket, e
 	return b, nil
 }
 
+// touch asks for the memory that find will look at, where it is in memory.
+func (ix *index) touch(h hash) uint64 {
+	if ix.count == 0 {
+		return 0
+	}
+	slot, _, _ := ix.locate(h.hi)
+	b := slot.Load()
+	if b == nil || b.n == 0 {
+		return 0
+	}
+	return b.hi(b.home(h.hi))
+}
+
 func (ix *index) find(ctx context.Context, src *source, h hash) (uint64, error) {
 	if ix.count == 0 {
 		return none, nil

@@ -16,15 +16,17 @@ type later struct {
 	list    []laterUpdate
 	patches []byte
 	order   []uint64 // record number and place in list, sorted
-	olds    []byte   // records as they were, where the updates are scattered
 	b       block    // used again for each
 	making  bool
+
+	readers [maxReaders]laterReader // of scattered updates
 }
 
 type laterUpdate struct {
 	rec, birth uint64
 	off, size  uint32   // of the patch
-	old        groupRow // of the record in olds
+	old        groupRow // its record is the reader's
+	reader     uint8
 }
 
 // A sort key of later holds a record number above a place in its list.
@@ -153,10 +155,8 @@ func (tx *Tx) catchUp() error {
 	for i := range l.list {
 		l.order = append(roomFor(l.order), l.list[i].rec<<laterBits|uint64(i))
 	}
-	scattered := !slices.IsSorted(l.order)
-	if scattered {
-		slices.Sort(l.order)
-		l.olds = l.olds[:0]
+	if !slices.IsSorted(l.order) {
+		return tx.catchUpScattered()
 	}
 	for _, key := range l.order {
 		u := &l.list[key&(maxLater-1)]
@@ -164,24 +164,10 @@ func (tx *Tx) catchUp() error {
 			return fmt.Errorf("read rows to update: %w", err)
 		}
 		old, record, err := tx.row(u.rec)
-		switch {
-		case err != nil:
-		case scattered && len(l.olds)+len(record) > maxTxRaw:
-			err = storage.ErrTooLarge
-		case scattered:
-			u.old = old
-			u.old.off, u.old.size = uint32(len(l.olds)), uint32(len(record))
-			l.olds = append(l.olds, record...)
-		default:
+		if err == nil {
 			err = tx.change(u, &old, record)
 		}
 		if err != nil {
-			return err
-		}
-	}
-	for i := 0; scattered && i < len(l.list); i++ {
-		u := &l.list[i]
-		if err := tx.change(u, &u.old, l.olds[u.old.off:u.old.off+u.old.size]); err != nil {
 			return err
 		}
 	}
