@@ -196,6 +196,29 @@ func TestReplayWaits(t *testing.T) {
 	}
 }
 
+// Rule 2.85: while the first answer waits for its job, another one is told of it:
+// a client that gave up waiting asks again.
+func TestReplayWhileFirstWaits(t *testing.T) {
+	s := startIdleImports(t)
+	headers := []string{"Content-Type: text/csv", "Idempotency-Key: k"}
+	first := make(chan reply, 1)
+	go func() { first <- s.post(rows(600), append(headers, "Prefer: wait=60")...) }()
+	for s.waits.held() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	second := s.post(rows(600), headers...)
+	d := second.importData(t)
+	if second.StatusCode != 202 || second.Header.Get(replayedHeader) != "true" {
+		t.Fatalf("%d %v %s", second.StatusCode, second.Header, second.body)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-first; r.StatusCode != 202 || r.importData(t).JobID != d.JobID {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+}
+
 // Rule 2.84: while the first one runs, 409 before the body.
 func TestFirstStillRuns(t *testing.T) {
 	s := startImports(t)

@@ -68,6 +68,7 @@ func (s *Server) importCompanies(r *Request) error {
 	if err != nil {
 		return err
 	}
+	a.end() // what is done is replayed, even while this answer waits for its job
 	return s.answerImport(r, ans)
 }
 

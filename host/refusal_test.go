@@ -175,6 +175,7 @@ func TestRequestID(t *testing.T) {
 		}
 	}
 	f("abc-DEF_1.2", "abc-DEF_1.2")
+	f("Root=1-67891233:a/b+c@d~", "Root=1-67891233:a/b+c@d~")
 	f(strings.Repeat("a", 128), strings.Repeat("a", 128))
 	f(strings.Repeat("a", 129), "")
 	f("", "")

@@ -1,8 +1,18 @@
 package host
 
-import "github.com/google/uuid"
+import (
+	"strings"
 
-const maxRequestID = 128
+	"github.com/google/uuid"
+)
+
+const (
+	maxRequestID = 128
+
+	// requestIDMarks are what ids have beside letters and digits: nothing that
+	// separates values in a header or ends a line of a log.
+	requestIDMarks = "._-:/+=@~"
+)
 
 // requestID returns the id that the client gave its request, where that is fit
 // to be put into headers and logs, or else a new one.
@@ -11,9 +21,8 @@ func requestID(sent []byte) string {
 		return uuid.NewString()
 	}
 	for _, c := range sent {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
-		default:
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && strings.IndexByte(requestIDMarks, c) < 0 {
 			return uuid.NewString()
 		}
 	}
