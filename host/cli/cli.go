@@ -88,9 +88,13 @@ func envMap(environ []string) map[string]string {
 	return m
 }
 
-// envResolver gives every flag its SLUICE_ variable; the command line wins.
+// envResolver gives every flag its SLUICE_ variable; the command line wins. A flag
+// with the tag noenv has a name that another command uses for something else.
 func envResolver(env map[string]string) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if flag.Tag.Has("noenv") {
+			return nil, nil
+		}
 		v, ok := env["SLUICE_"+strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))]
 		if !ok {
 			return nil, nil

@@ -21,7 +21,7 @@ type pluginsTestCmd struct {
 	output
 	pluginLimits
 	File     string            `arg:"" help:"The module, as plugin.wasm."`
-	Data     string            `help:"The file to run it on, CSV, NDJSON or JSON; - for standard input. The first 1,000 rows are run. Without a file the module is held against the ABI, on made-up rows." placeholder:"FILE"`
+	Data     string            `help:"The file to run it on, CSV, NDJSON or JSON; - for standard input. The first 1,000 rows are run. Without a file the module is held against the ABI, on made-up rows." placeholder:"FILE" noenv:""`
 	Format   string            `help:"csv, ndjson or json; auto goes by the file's name." enum:"auto,csv,ndjson,json" default:"auto"`
 	Columns  []string          `help:"Without a file: the columns that the made-up rows have. Default: common ones."`
 	Config   string            `help:"JSON given to the plugin, as an import's --plugin-config."`
