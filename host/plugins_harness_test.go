@@ -1,9 +1,7 @@
 package host
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -84,12 +82,4 @@ func rowErrorsOf(t testing.TB, r reply) []string {
 		list = append(list, fmt.Sprintf("%d %s %s: %s", e.RowNumber, e.Column, e.Code, e.Message))
 	}
 	return list
-}
-
-// stopped closes a server before its test is over, and returns its data folder.
-func (ts *testServer) stopped(t *testing.T) {
-	t.Helper()
-	if err := ts.Close(context.Background()); err != nil && !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
 }

@@ -27,7 +27,7 @@ func (r *Registry) Pin(ctx context.Context, tenant string, ref Ref) (*Info, erro
 	}
 	v, err := r.Version(ctx, tenant, ref.Name, ref.Version)
 	if errors.Is(err, fault.NotFound) {
-		return nil, fault.New(fault.Validation, "plugin: %s", problem(err))
+		return nil, fault.New(fault.Validation, "plugin: %s", problem(err)).With("option", "plugin")
 	}
 	if err != nil {
 		return nil, err
