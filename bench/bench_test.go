@@ -160,11 +160,30 @@ func TestInterrupted(t *testing.T) {
 }
 
 func TestBudget(t *testing.T) {
-	cfg := smoke(t, "csv")
-	cfg.Runs, cfg.SideRuns, cfg.Budget = 3, 3, time.Nanosecond
-	report, err := Run(context.Background(), cfg)
-	if err != nil || report.Incomplete != "1 of 3 rounds went into the budget of 1ns" || len(report.find("csv").Runs) != 1 {
-		t.Errorf("%+v, %v", report, err)
+	f := func(budget, each time.Duration, want string, steps int) {
+		t.Helper()
+		var order []string
+		plan := []*step{recorded("a", 3, &order), recorded("b", 3, &order)}
+		for _, st := range plan {
+			run := st.run
+			st.run = func(ctx context.Context) ([]Sample, error) {
+				time.Sleep(each)
+				return run(ctx)
+			}
+		}
+		s := &stage{cfg: Config{Budget: budget}}
+		got := s.rounds(context.Background(), plan, time.Now())
+		if got != want || len(order) != steps {
+			t.Errorf("%q, not %q; %v", got, want, order)
+		}
+	}
+	f(time.Hour, 0, "", 6)
+	f(2*time.Second, 1100*time.Millisecond, "1 of 3 rounds went into the budget of 2s", 2)
+	f(20*time.Millisecond, 50*time.Millisecond, "round 1 of 3 was not done within 40ms", 1)
+	ended := sample()
+	ended.Results[1].Runs = nil
+	if got := ended.missing(); len(got) != 3 || got[0] != "csv-c: the run ended before it" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -16,14 +16,14 @@ type burst struct {
 	rows, connections int
 }
 
-// requests is how many are made beforehand: more than can be answered in the
-// time of a burst.
-func (b burst) requests(c Config) int {
-	perSecond := 60_000 / b.rows
-	if b.connections == 1 {
-		perSecond = 10_000 / b.rows
+// requests is how many are made beforehand; when all are answered, the burst ends
+// before its time. More of them would take more memory than the server.
+func requests(rows int, c Config) int {
+	perSecond := 40_000
+	if rows > 1 {
+		perSecond = 400_000 / rows
 	}
-	return max(int(c.Burst.Seconds()*float64(perSecond)), 10*b.connections)
+	return max(int(c.Burst.Seconds()*float64(perSecond)), 1000/rows)
 }
 
 // set is requests that were made beforehand.
@@ -32,16 +32,17 @@ type set struct {
 	bytes    []int64 // of each body
 }
 
-// set makes the requests once; their rows are those of one clean file.
-func (s *stage) set(b burst) *set {
-	if made := s.bursts[b]; made != nil {
+// set makes the requests of so many rows once; all their rows together are those
+// of one clean file.
+func (s *stage) set(rows int) *set {
+	if made := s.bursts[rows]; made != nil {
 		return made
 	}
 	made := &set{}
 	next := uint64(0)
-	for range b.requests(s.cfg) {
+	for range requests(rows, s.cfg) {
 		body := []byte(`{"rows":[`)
-		for i := range b.rows {
+		for i := range rows {
 			if i > 0 {
 				body = append(body, ',')
 			}
@@ -52,19 +53,19 @@ func (s *stage) set(b burst) *set {
 		made.requests = append(made.requests, load.Request(http.MethodPost, "/v1/import/companies", s.keys[0], "application/json", body))
 		made.bytes = append(made.bytes, int64(len(body)))
 	}
-	s.bursts[b] = made
+	s.bursts[rows] = made
 	return made
 }
 
 func (b burst) run(ctx context.Context, s *stage) (out Sample, err error) {
-	made := s.set(b)
+	made := s.set(b.rows)
 	err = s.use(ctx, func(h *host) error {
-		requests := load.Burst{Connections: b.connections, Requests: made.requests, For: s.cfg.Burst,
+		all := load.Burst{Connections: b.connections, Requests: made.requests, For: s.cfg.Burst,
 			Check: load.WantCount("created_count", b.rows)}
 		var answered load.Answered
 		in := &Input{clean: dataset.Clean{Seed: s.cfg.Seed}}
 		out, err = measured(h.Server, in, func() (err error) {
-			answered, err = requests.Run(ctx, h.URL)
+			answered, err = all.Run(ctx, h.URL)
 			return err
 		})
 		if err != nil {

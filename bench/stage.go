@@ -20,8 +20,8 @@ type stage struct {
 	cfg    Config
 	dir    string
 	files  inputs
-	keys   []string       // of tenants; the first one has the plugins
-	bursts map[burst]*set // requests made beforehand
+	keys   []string     // of tenants; the first one has the plugins
+	bursts map[int]*set // requests made beforehand, by their rows
 }
 
 // tenants is how many share a server in the scenario of many.
@@ -32,7 +32,7 @@ const scopes = "write:companies,read:companies,read:imports,read:plugins,write:p
 // newStage makes the template that every server begins with. Its folder is the
 // caller's to remove.
 func newStage(ctx context.Context, cfg Config, dir string, scenarios []Scenario) (*stage, error) {
-	s := &stage{cfg: cfg, dir: dir, bursts: map[burst]*set{}}
+	s := &stage{cfg: cfg, dir: dir, bursts: map[int]*set{}}
 	s.files = inputs{dir: filepath.Join(dir, "files"), made: map[string]*Input{}}
 	if err := os.Mkdir(s.files.dir, 0o755); err != nil {
 		return nil, err

@@ -97,6 +97,8 @@ func (r *Report) missing() []string {
 			list = append(list, res.Name+": failed: "+res.Failed)
 		case res.Missing != "":
 			list = append(list, res.Name+": "+res.Missing)
+		case len(res.Runs) == 0:
+			list = append(list, res.Name+": the run ended before it")
 		}
 	}
 	return list
