@@ -208,6 +208,13 @@ func (a *assembler) body(b []byte, words []string) []byte {
 
 func (a *assembler) immediate(b []byte, kind rune, word string) []byte {
 	switch kind {
+	case 't': // targets, and the default as the last: 0,1,2
+		targets := strings.Split(word, ",")
+		b = appendU(b, len(targets)-1)
+		for _, target := range targets {
+			b = a.immediate(b, 'u', target)
+		}
+		return b
 	case 'b': // block type
 		if word == "void" {
 			return append(b, 0x40)

@@ -12,7 +12,7 @@ type opcode struct {
 func opcodes() map[string]opcode {
 	list := map[string]opcode{
 		"block": {[]byte{0x02}, "b", nil}, "loop": {[]byte{0x03}, "b", nil}, "if": {[]byte{0x04}, "b", nil},
-		"br": {[]byte{0x0c}, "u", nil}, "br_if": {[]byte{0x0d}, "u", nil}, "call": {[]byte{0x10}, "f", nil},
+		"br": {[]byte{0x0c}, "u", nil}, "br_if": {[]byte{0x0d}, "u", nil}, "br_table": {[]byte{0x0e}, "t", nil}, "call": {[]byte{0x10}, "f", nil},
 		"call_indirect": {[]byte{0x11}, "u", []byte{0}}, "ref.func": {[]byte{0xd2}, "f", nil},
 		"local.get": {[]byte{0x20}, "u", nil}, "local.set": {[]byte{0x21}, "u", nil}, "local.tee": {[]byte{0x22}, "u", nil},
 		"global.get": {[]byte{0x23}, "u", nil}, "global.set": {[]byte{0x24}, "u", nil},
@@ -22,7 +22,7 @@ func opcodes() map[string]opcode {
 		"i64.store": {[]byte{0x37, 0}, "m", nil}, "i32.store8": {[]byte{0x3a, 0}, "m", nil},
 		"memory.size": {[]byte{0x3f, 0}, "", nil}, "memory.grow": {[]byte{0x40, 0}, "", nil},
 		"memory.fill": {[]byte{0xfc, 0x0b, 0}, "", nil}, "memory.copy": {[]byte{0xfc, 0x0a, 0, 0}, "", nil},
-		"table.grow": {[]byte{0xfc, 0x0f, 0}, "", nil},
+		"table.grow": {[]byte{0xfc, 0x0f, 0}, "", nil}, "table.fill": {[]byte{0xfc, 0x11, 0}, "", nil},
 	}
 	for name, code := range map[string]byte{
 		"unreachable": 0x00, "nop": 0x01, "else": 0x05, "end": 0x0b, "return": 0x0f, "drop": 0x1a, "select": 0x1b,
