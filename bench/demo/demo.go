@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -17,15 +18,19 @@ import (
 // Config says what to run.
 type Config struct {
 	Binary string
+	Plugin string // the module that the rows go through
 	Rows   int
 	Stdout io.Writer
 	Stderr io.Writer
 }
 
+const pluginName = "cleaner"
+
 const scopes = "write:companies,read:companies,read:imports,read:plugins,write:plugins"
 
-// Run starts a server in a temporary folder, imports one messy file in each
-// encoding, shows what became of them, and removes everything.
+// Run starts a server in a temporary folder, pushes and activates a plugin, imports
+// one messy file in each encoding through it, shows what became of them, and
+// removes everything.
 func Run(ctx context.Context, cfg Config) (err error) {
 	dir, err := os.MkdirTemp("", "sluice-demo-")
 	if err != nil {
@@ -46,6 +51,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if d.key, err = server.Key(ctx, "acme", scopes); err != nil {
 		return err
 	}
+	if err := d.push(ctx); err != nil {
+		return err
+	}
 	files := []dataset.Messy{
 		{Seed: 1, Rows: cfg.Rows},
 		{Seed: 2, Rows: cfg.Rows / 5, Windows: true},
@@ -58,6 +66,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		if err := d.importFile(ctx, path, f); err != nil {
 			return err
 		}
+	}
+	if err := d.showCleaned(ctx, filepath.Join(dir, "companies-1.csv")); err != nil {
+		return err
 	}
 	return d.show(ctx)
 }
@@ -82,6 +93,16 @@ func write(path string, m dataset.Messy) error {
 	return err
 }
 
+// push uploads the plugin and lets imports go through it.
+func (d *demo) push(ctx context.Context) error {
+	d.say("Pushing a plugin, written in C and run in a sandbox: it tidies names, domains, countries and company sizes.")
+	code, err := d.server.Sluice(ctx, d.key, d.Stdout, d.Stderr, "plugins", "push", d.Plugin, "--name", pluginName, "--activate")
+	if err == nil && code != 0 {
+		err = fmt.Errorf("sluice plugins push: exit %d", code)
+	}
+	return err
+}
+
 func (d *demo) importFile(ctx context.Context, path string, m dataset.Messy) error {
 	encoding := "UTF-8"
 	if m.Windows {
@@ -101,28 +122,37 @@ func (d *demo) importFile(ctx context.Context, path string, m dataset.Messy) err
 
 // show prints some stored companies.
 func (d *demo) show(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.server.URL+"/v1/companies?per_page=3&search=m%C3%BCller", nil)
+	companies, err := d.companies(ctx, url.Values{"per_page": {"3"}, "search": {"müller"}})
 	if err != nil {
 		return err
+	}
+	d.say("Three of the stored companies whose name has \"müller\":")
+	for _, c := range companies {
+		fmt.Fprintf(d.Stdout, "  %s\n", c)
+	}
+	return nil
+}
+
+// companies asks for stored companies; there must be one.
+func (d *demo) companies(ctx context.Context, query url.Values) ([]json.RawMessage, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.server.URL+"/v1/companies?"+query.Encode(), nil)
+	if err != nil {
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+d.key)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	var page struct {
 		Data []json.RawMessage
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
-		return err
+		return nil, err
 	}
 	if len(page.Data) == 0 {
-		return fmt.Errorf("no company is stored (status %d)", resp.StatusCode)
+		return nil, fmt.Errorf("no company is stored for %s (status %d)", query.Encode(), resp.StatusCode)
 	}
-	d.say("Three of the stored companies whose name has \"müller\":")
-	for _, c := range page.Data {
-		fmt.Fprintf(d.Stdout, "  %s\n", c)
-	}
-	return nil
+	return page.Data, nil
 }

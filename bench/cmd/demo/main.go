@@ -15,6 +15,7 @@ import (
 func main() {
 	cfg := demo.Config{Stdout: os.Stdout, Stderr: os.Stderr}
 	flag.StringVar(&cfg.Binary, "sluice", "bin/sluice", "the binary")
+	flag.StringVar(&cfg.Plugin, "plugin", "plugins/examples/cleaner/cleaner.wasm", "the module of the plugin")
 	flag.IntVar(&cfg.Rows, "rows", 100_000, "rows of the larger file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

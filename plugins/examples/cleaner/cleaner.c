@@ -84,6 +84,11 @@ static sl_text host_of(sl_row *r, sl_text t) {
   return sl_lower(r, (sl_text){p, (sl_u32)(q - p), SL_TEXT});
 }
 
+static int has_dot(sl_text t) {
+  for (sl_u32 i = 0; i < t.len; i++) if (t.at[i] == '.') return 1;
+  return 0;
+}
+
 // bucket_of names the size bucket of "250", "1,200", "201 - 500", "201–500", "500+"
 // or "2.5k"; 0 where there is no number.
 static const char *bucket_of(sl_text t) {
@@ -129,6 +134,7 @@ static void open(sl_job *job) {
   sl_pass(job, "city", "City");
   sl_pass(job, "phone", "Phone");
   sl_pass(job, "description", "Description");
+  sl_pass(job, "tags", "Tags");
 }
 
 static void row(sl_row *r) {
@@ -136,9 +142,11 @@ static void row(sl_row *r) {
   if (t.len) sl_set(r, name, tidy(t));
   t = sl_get(r, site);
   if (t.len) sl_set(r, website, sl_trim(t));
-  sl_text d = sl_get(r, domain_in);
-  d = host_of(r, d.len ? d : t);
-  if (d.len) sl_set(r, domain, d);
+  sl_text given = sl_get(r, domain_in);
+  if (!given.len) given = t;
+  sl_text d = host_of(r, given);
+  // What is no host name stays as it was sent, so that the error shows that.
+  if (d.len) sl_set(r, domain, has_dot(d) ? d : sl_trim(given));
 
   t = sl_trim(sl_get(r, employees));
   if (t.len) {
