@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 export GOFLAGS := -mod=readonly
 
-.PHONY: build run demo test check lint fuzz guests bench bench-compare clean
+.PHONY: build run demo test check lint fuzz guests bench bench-compare tutorial clean
 
 build: ## the one binary, bin/sluice
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X sluice/host/cli.version=$(VERSION)" -o bin/sluice ./host/cmd/sluice
@@ -70,6 +70,9 @@ bench: build ## Sluice beside its peers and the floor; a table, and bin/bench.js
 bench-compare: ## the working tree and the revision REF by turns
 	$(GO) build -o bin/bench ./bench/cmd/bench
 	bin/bench compare $(REF) --runs $(RUNS) $(BENCH)
+
+tutorial: ## plugins/README.md's tutorial to the letter, in each language
+	SLUICE_TUTORIAL=go,rust,c,as ASC="$(ASC)" RUSTC="$(RUSTC)" CLANG="$(CLANG)" $(GO) test -count 1 -run TestTutorial ./host/cli
 
 clean:
 	rm -rf bin
