@@ -15,6 +15,7 @@ import (
 // validator turns rows into patches. It belongs to one goroutine.
 type validator struct {
 	tags    [][]byte // of the request
+	valid   bool     // the batch's bytes are UTF-8 altogether
 	builder company.Builder
 	scratch []byte
 	errs    []RowError // of the row at hand
@@ -84,7 +85,7 @@ func (v *validator) text(f company.Field, column string, kind batch.Kind, val []
 	if blank(val) {
 		return
 	}
-	if !v.utf8(column, val) {
+	if !v.valid && !v.utf8(column, val) {
 		return
 	}
 	if f == company.Domain {
