@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 export GOFLAGS := -mod=readonly
 
-.PHONY: build run demo test check lint fuzz guests bench bench-compare tutorial clean
+.PHONY: build run demo test check lint torture fuzz guests bench bench-compare tutorial clean
 
 build: ## the one binary, bin/sluice
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X sluice/host/cli.version=$(VERSION)" -o bin/sluice ./host/cmd/sluice
@@ -28,6 +28,11 @@ lint:
 
 check: lint ## what must hold before a commit: format, vet, staticcheck, tidy
 	GOFLAGS=-mod=mod $(GO) mod tidy -diff
+
+ROUNDS ?= 60
+SEED ?= 1
+torture: build ## SIGKILL a server at random moments under load, and hold what is left to what was promised
+	$(GO) run ./bench/cmd/torture --sluice bin/sluice --rounds $(ROUNDS) --seed $(SEED)
 
 FUZZTIME ?= 5s
 fuzz: ## each fuzz target for a while (FUZZTIME)
