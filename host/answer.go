@@ -14,7 +14,8 @@ import (
 const (
 	jsonType   = "application/json"
 	ndjsonType = "application/x-ndjson"
-	csvType    = "text/csv; charset=utf-8"
+	csvMedia   = "text/csv"
+	csvType    = csvMedia + "; charset=utf-8"
 )
 
 // overloadedRetry is the Retry-After of a 503 that names no other, in seconds.

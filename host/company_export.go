@@ -17,7 +17,9 @@ func (s *Server) exportCompanies(r *Request) error {
 	}
 	format, given := q["format"]
 	if !given {
-		format = "csv"
+		if format = "csv"; r.accepts(ndjsonType) && !r.accepts(csvMedia) {
+			format = "ndjson"
+		}
 	}
 	var begin func(*bufio.Writer) error
 	var add func(dst []byte, c *company.Company) ([]byte, error)

@@ -15,6 +15,10 @@
 // order. What is admitted goes to the handler of its route, which answers once
 // through its Request, or returns an error that becomes the answer.
 //
+// # Rules
+//
+// RULES.md numbers what a client may rely on; tests name the rules they hold.
+//
 // # Bytes
 //
 // What a Request gives as a string is a copy. What it gives as bytes, and the

@@ -21,6 +21,9 @@ func (s *Server) jobErrors(r *Request) error {
 	if given && format != "csv" && format != "ndjson" {
 		return badQuery("format", "must be ndjson or csv")
 	}
+	if !given && r.accepts(csvMedia) && !r.accepts(ndjsonType) {
+		format = "csv"
+	}
 	job, err := s.job(r)
 	if err != nil {
 		return err

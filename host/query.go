@@ -2,6 +2,7 @@ package host
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"sluice/engine/fault"
@@ -26,6 +27,18 @@ func (r *Request) parseQuery(known ...string) (map[string]string, error) {
 		q[name] = string(v)
 	}
 	return q, errs.err()
+}
+
+// accepts reports whether the header Accept names a media type itself. It decides
+// where an operation has two formats and the query names none.
+func (r *Request) accepts(media string) bool {
+	for one := range strings.SplitSeq(r.Header("Accept"), ",") {
+		name, _, _ := strings.Cut(one, ";")
+		if strings.EqualFold(strings.TrimSpace(name), media) {
+			return true
+		}
+	}
+	return false
 }
 
 // badQuery is the answer to one bad parameter.

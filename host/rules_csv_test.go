@@ -153,6 +153,28 @@ func TestErrorsCSV(t *testing.T) {
 	}
 }
 
+// Rules 2.28, 2.90: where the query names no format, Accept may.
+func TestAccept(t *testing.T) {
+	c := newHouse(t)
+	d := c.csv("", "name,domain\nA,a.example\nB,bad\n").importData(t)
+	f := func(path, accept, want string) {
+		t.Helper()
+		r := c.do("GET", path, c.token, "", "Accept: "+accept)
+		if got, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); r.StatusCode != 200 || got != want {
+			t.Errorf("%s, Accept %s: %d %s, want %s", path, accept, r.StatusCode, got, want)
+		}
+	}
+	const export = "/v1/companies/export"
+	f(export, "*/*", "text/csv")
+	f(export, "application/x-ndjson", ndjsonType)
+	f(export, "text/html, Application/X-NDJSON;q=0.9", ndjsonType)
+	f(export, "text/csv, application/x-ndjson", "text/csv")
+	f(export+"?format=csv", "application/x-ndjson", "text/csv")
+	f(d.ErrorsURL, "*/*", ndjsonType)
+	f(d.ErrorsURL, "text/csv", "text/csv")
+	f(d.ErrorsURL+"?format=ndjson", "text/csv", ndjsonType)
+}
+
 // Rule 2.64: errors[] holds the first 100 errors of failed rows in row order;
 // the report has them all.
 func TestInlineErrors(t *testing.T) {
