@@ -9,7 +9,7 @@ const (
 	// heapLimit is where the collector works harder rather than let the heap grow:
 	// an import's garbage would otherwise take as much as what is in use. It is no
 	// bound on what is in use, which caches and flags keep below it.
-	heapLimit = 448 << 20
+	heapLimit = 384 << 20
 
 	// largePages is how much of the heap is asked to be of large pages.
 	largePages = 512 << 20
