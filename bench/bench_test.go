@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,8 +55,21 @@ func empty(t *testing.T, dir string) {
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	if out, err := exec.Command("pgrep", "-f", dir).Output(); err == nil {
-		t.Errorf("processes are left: %s", out)
+	noProcess(t, dir)
+}
+
+// noProcess fails where a process was started with a path in dir and still runs.
+func noProcess(t *testing.T, dir string) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(lines) == 0 {
+		t.Errorf("no processes are seen at all: %v", err)
+	}
+	for _, file := range lines {
+		// One that ended meanwhile has no command line.
+		if args, err := os.ReadFile(file); err == nil && strings.Contains(string(args), dir) {
+			t.Errorf("%s is left: %q", file, args)
+		}
 	}
 }
 

@@ -50,10 +50,24 @@ func Compare(ctx context.Context, ref string, cfg Config) (c *Comparison, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	binaries, commit, err := builds(ctx, dir, ref)
+	here, err := root(ctx)
 	if err != nil {
 		return nil, err
 	}
+	binaries, commit, err := builds(ctx, here, dir, ref)
+	if err != nil {
+		return nil, err
+	}
+	c, err = compare(ctx, cfg, dir, binaries)
+	if c != nil {
+		c.Ref = ref + " (" + commit + ")"
+	}
+	return c, err
+}
+
+// compare measures three binaries by turns, in a folder that is the caller's to
+// remove.
+func compare(ctx context.Context, cfg Config, dir string, binaries [turns]string) (*Comparison, error) {
 	cfg.Binary = binaries[refTurn]
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -62,7 +76,7 @@ func Compare(ctx context.Context, ref string, cfg Config) (c *Comparison, err er
 	if err != nil {
 		return nil, err
 	}
-	c = &Comparison{Ref: ref + " (" + commit + ")"}
+	c := &Comparison{}
 	stages := make([]*stage, turns)
 	for turn, binary := range binaries {
 		cfg.Binary = binary
@@ -126,18 +140,14 @@ func compared(of [turns][]float64) Compared {
 }
 
 // builds makes the server of the revision, in a work tree of its own, and of the
-// working tree.
-func builds(ctx context.Context, dir, ref string) (binaries [turns]string, commit string, err error) {
-	here, err := root(ctx)
-	if err != nil {
-		return binaries, "", err
-	}
+// tree that is here.
+func builds(ctx context.Context, here, dir, ref string) (binaries [turns]string, commit string, err error) {
 	git := func(args ...string) (string, error) {
 		cmd := exec.CommandContext(ctx, "git", args...)
 		cmd.Dir = here
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			return "", fmt.Errorf("git %s: %w\n%s", args[0], err, out)
+			return "", fmt.Errorf("git %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 		return strings.TrimSpace(string(out)), nil
 	}
