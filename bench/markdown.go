@@ -8,7 +8,7 @@ import (
 // Markdown writes the report as the README shows it.
 func (r *Report) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Revision %s on %s, %s. `%s` reproduces it;\n[METHODOLOGY.md](bench/METHODOLOGY.md) says how it was measured and what is unfair to whom.\n",
+	fmt.Fprintf(&b, "Revision %s on %s:\n%s.\n`%s` reproduces it;\n[METHODOLOGY.md](bench/METHODOLOGY.md) says how it was measured and what is unfair to whom.\n",
 		r.Revision, r.Started.Format("2 January 2006"), r.machine(), r.Command)
 	fmt.Fprintf(&b, "Medians of interleaved runs, ± half of their spread; files of %s rows (%s), seed %d.\n", thousands(float64(r.Rows)), r.fileSize(), r.Seed)
 	bulk, small := r.tables()
@@ -21,7 +21,7 @@ func (r *Report) Markdown() string {
 		small.markdown(&b)
 	}
 	if ratios := r.ratios(); len(ratios) > 0 {
-		fmt.Fprintf(&b, "\nIn the same run %s.\n", strings.Join(ratios, ", "))
+		fmt.Fprintf(&b, "\nIn the same run:\n%s.\n", strings.Join(ratios, ",\n"))
 	}
 	if settings := r.settings(); len(settings) > 0 {
 		b.WriteString("\nThe others' settings:\n\n")
