@@ -198,16 +198,13 @@ func (tx *Tx) laterBlock(number uint64) error {
 // change makes one update of a company that was old before the run.
 func (tx *Tx) change(u *laterUpdate, old *groupRow, record company.Record) error {
 	patch := company.Patch(tx.later.patches[u.off : u.off+u.size])
-	rec, err := tx.current(u.birth)
-	if err != nil {
-		return err
-	}
-	if rec != u.rec { // it is the second of the run
+	if rec := tx.ids.get(tx.t.keys.birth(u.birth)); rec != none { // it is the second of the run
 		op := company.Op{Kind: company.Upsert, Update: true, Patch: patch}
 		fit, err := tx.update(rec, &op, &probe{found: none}, new(company.Result))
 		return orTooLarge(fit, err)
 	}
-	if patch, err = tx.keepName(patch); err != nil {
+	patch, err := tx.keepName(patch)
+	if err != nil {
 		return err
 	}
 	at := len(tx.raw)
