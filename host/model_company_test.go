@@ -109,12 +109,18 @@ func normalDomain(s string) (string, bool) {
 // run imports rows into a copy and says what must be answered.
 func (m model) run(rows []modelRow, o modelOptions) (model, modelReport) {
 	next, r := m.clone(), modelReport{}
+	index := map[string]*modelCompany{}
+	for _, c := range next {
+		if d := c.text["domain"]; d != "" {
+			index[d] = c
+		}
+	}
 	for i, row := range rows {
 		problems := row.problems(o)
 		outcome, code := "failed", ""
 		var company *modelCompany
 		if len(problems) == 0 {
-			next, company, outcome, code = next.apply(row, o)
+			next, company, outcome, code = next.apply(row, o, index)
 			if outcome == "failed" {
 				problems = []string{o.column("name") + " " + code}
 			}
@@ -172,13 +178,13 @@ func (row modelRow) problems(o modelOptions) (all []string) {
 	return all
 }
 
-// apply lets a row that is right by itself act.
-func (m model) apply(row modelRow, o modelOptions) (next model, c *modelCompany, outcome, code string) {
+// apply lets a row that is right by itself act; index has the companies by domain.
+func (m model) apply(row modelRow, o modelOptions, index map[string]*modelCompany) (next model, c *modelCompany, outcome, code string) {
 	domain := ""
 	if d, ok := row.cells["domain"]; ok && !d.null && !isBlank(d.text) {
 		domain, _ = normalDomain(d.text)
 	}
-	c = m.byDomain(domain)
+	c = index[domain]
 	name := row.cells["name"]
 	switch {
 	case c != nil && !o.update:
@@ -192,6 +198,9 @@ func (m model) apply(row modelRow, o modelOptions) (next model, c *modelCompany,
 		outcome = "updated"
 	}
 	c.merge(row.cells, o.tags)
+	if domain != "" {
+		index[domain] = c
+	}
 	return m, c, outcome, ""
 }
 

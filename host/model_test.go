@@ -38,7 +38,7 @@ func TestModel(t *testing.T) {
 	ts := serve(t, cfg)
 	ts.http = &http.Client{Transport: &http.Transport{}}
 	m := &modelTest{house: ts.house("acme"), r: rand.New(rand.NewPCG(seed, 0))}
-	for m.step = range 120 {
+	for began := time.Now(); m.step < 120 && time.Since(began) < 20*time.Second; m.step++ {
 		switch n := m.r.IntN(20); {
 		case n < 11:
 			m.importSome(1+m.r.IntN(30), 25)
