@@ -17,7 +17,7 @@ func TestCompare(t *testing.T) {
 	cfg := smoke(t, "csv", "sync-1-x16")
 	cfg.Runs = 2
 	dir := t.TempDir()
-	c, err := compare(context.Background(), cfg, dir, [turns]string{server, server, server})
+	c, err := compare(context.Background(), cfg, dir, [turns]string{cfg.Binary, cfg.Binary, cfg.Binary})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,11 +35,11 @@ func TestCompare(t *testing.T) {
 func TestCompareEnds(t *testing.T) {
 	stages := make([]*stage, turns)
 	for i := range stages {
-		stages[i] = &stage{cfg: smoke(t)}
+		stages[i] = &stage{cfg: SmokeConfig()}
 	}
 	broken := errors.New("broken")
 	f := func(run func(context.Context, *stage) (Sample, error)) (*Comparison, error) {
-		c, cfg := &Comparison{}, smoke(t)
+		c, cfg := &Comparison{}, SmokeConfig()
 		cfg.Runs = 3
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)

@@ -56,7 +56,7 @@ func TestJudge(t *testing.T) {
 // TestVerdicts judges many comparisons whose truth is known.
 func TestVerdicts(t *testing.T) {
 	wrong, missed := 0, 0
-	const tries, rounds = 200, 7
+	const tries, rounds = 60, 7
 	for i := range uint64(tries) {
 		a, again := runs(3*i, rounds, 1, 0.04), runs(3*i+1, rounds, 1, 0.04)
 		noise := NewRatio(a, again)
