@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	minLineBuffer = 4 << 10
+	minLineBuffer = 512
 	maxLineBuffer = 256 << 10 // for lines of common length
 	maxLineBytes  = MaxRowBytes + len("\r\n") + len(byteOrderMark)
 	byteOrderMark = "\xef\xbb\xbf"
