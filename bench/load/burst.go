@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Burst is many small requests over several connections.
+// Burst is many small requests over several connections, each of which sends one
+// at least where there are enough.
 type Burst struct {
 	Connections int
 	Requests    [][]byte        // each is sent once, in their order
@@ -68,7 +69,7 @@ func (b Burst) Run(ctx context.Context, url string) (Answered, error) {
 
 func (b Burst) work(ctx context.Context, conn *Conn, next *atomic.Int64, started time.Time) ([]time.Duration, error) {
 	var times []time.Duration
-	for ctx.Err() == nil && !b.over(started) {
+	for ctx.Err() == nil && (len(times) == 0 || !b.over(started)) {
 		i := next.Add(1) - 1
 		if b.Again {
 			i %= int64(len(b.Requests))

@@ -185,7 +185,7 @@ func TestBurstEnds(t *testing.T) {
 	over := make(chan struct{})
 	close(over)
 	b.For, b.Until = 0, over
-	if got, err := b.Run(context.Background(), url); err != nil || got.Requests != 0 {
+	if got, err := b.Run(context.Background(), url); err != nil || got.Requests != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
