@@ -130,7 +130,7 @@ func (c *Comparison) rounds(ctx context.Context, cfg Config, stages []*stage, sc
 }
 
 func (c *Comparison) turn(ctx context.Context, s *stage, sc Scenario) (Sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, stepLimit(20*s.cfg.Rows))
+	ctx, cancel := context.WithTimeout(ctx, sc.limit(s.cfg.Rows))
 	defer cancel()
 	return sc.run(ctx, s)
 }

@@ -78,6 +78,9 @@ func stepLimit(rows int) time.Duration {
 	return time.Minute + time.Duration(rows/slowest)*time.Second
 }
 
+// limit is for the measured import, one before it and the questions after it.
+func (sc Scenario) limit(rows int) time.Duration { return 2 * stepLimit(rows*max(sc.times, 1)) }
+
 // plan lists the steps of a round: the floors, the scenarios, the peers.
 func (s *stage) plan(ctx context.Context, scenarios []Scenario) []*step {
 	var plan []*step
@@ -94,7 +97,7 @@ func (s *stage) plan(ctx context.Context, scenarios []Scenario) []*step {
 		if sc.floor != "" {
 			res.Floor = floorName(sc.floor)
 		}
-		st := &step{name: sc.Name, rounds: min(s.cfg.SideRuns, s.cfg.Runs), limit: stepLimit(20 * s.cfg.Rows), results: []*Result{res},
+		st := &step{name: sc.Name, rounds: min(s.cfg.SideRuns, s.cfg.Runs), limit: sc.limit(s.cfg.Rows), results: []*Result{res},
 			run: func(ctx context.Context) ([]Sample, error) {
 				run, err := sc.run(ctx, s)
 				return []Sample{run}, err

@@ -20,6 +20,7 @@ type Scenario struct {
 
 	guest string
 	users int   // tenants, where there are several
+	times int   // the rows of the configuration; 0: once
 	floor shape // whose floor its bytes have; empty: none
 	run   func(ctx context.Context, s *stage) (Sample, error)
 }
@@ -77,7 +78,7 @@ func Scenarios() []Scenario {
 				run:   burst{rows: rows, connections: connections}.run})
 		}
 	}
-	list = append(list, Scenario{Name: "10m", Group: groupLarge, About: "raw CSV through the C guest, ten times the rows", guest: guestC, OptIn: true,
+	list = append(list, Scenario{Name: "10m", Group: groupLarge, About: "raw CSV through the C guest, ten times the rows", guest: guestC, OptIn: true, times: 10,
 		floor: csvShape, run: importing{shape: csvShape, guest: guestC, want: allCreated, times: 10, reopen: true, settle: true}.run})
 	for i := range list {
 		list[i].Headline = slices.Contains(headlines, list[i].Name)
