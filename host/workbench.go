@@ -61,15 +61,14 @@ func (b *Workbench) Conform(ctx context.Context, wasm []byte, o conform.Options)
 
 // TrialFile is a file to try a plugin on, as an import would be sent it.
 type TrialFile struct {
-	Body            io.Reader
-	ContentType     string
-	ContentEncoding string
-	Query           string // the import's options
+	Body        io.Reader // not compressed
+	ContentType string
+	Query       string // the import's options
 }
 
 // Try gives the first rows of a file to a module.
 func (b *Workbench) Try(ctx context.Context, name string, wasm []byte, f TrialFile) (*Trial, error) {
-	form, err := intake.ParseForm(f.ContentType, f.ContentEncoding)
+	form, err := intake.ParseForm(f.ContentType, "")
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,15 @@
 package cli
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"sluice/engine"
 	"sluice/host"
@@ -164,11 +169,34 @@ func TestPluginsTest(t *testing.T) {
 	run(nil, good, "plugins", "test", guest(t, endless), "--data", "-", "--plugin-row-fuel", "1000000").want(t, exitRowsFailed, "plugin_trap", "out of fuel")
 }
 
-// TestPluginsTestLarge holds that the beginning of a large file is enough.
+// TestPluginsTestLarge holds that the beginning of a large file is enough,
+// compressed or not.
 func TestPluginsTestLarge(t *testing.T) {
-	large := writeFile(t, "large.csv", many(200_000, "é"))
-	run(nil, "", "plugins", "test", guest(t, echo()), "--data", large).want(t, exitRowsFailed,
-		"… 980 more rows; --plain or --json prints them\n", "1000 rows (the file has more): 999 answered, 0 skipped, 1 failed\n")
+	rows := many(600_000, "é")
+	var gz, zst bytes.Buffer
+	for w := range map[io.WriteCloser]bool{gzip.NewWriter(&gz): true, zstdWriter(t, &zst): true} {
+		if _, err := io.WriteString(w, rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	module := guest(t, echo())
+	for name, text := range map[string]string{"a.csv": rows, "a.csv.gz": gz.String(), "a.csv.zst": zst.String()} {
+		run(nil, "", "plugins", "test", module, "--data", writeFile(t, name, text)).want(t, exitRowsFailed,
+			"… 980 more rows; --plain or --json prints them\n", "1000 rows (the file has more): 999 answered, 0 skipped, 1 failed\n")
+	}
+	run(nil, "", "plugins", "test", module, "--data", writeFile(t, "a.csv.gz", "Company\n")).want(t, exitNotDone, "a.csv.gz: decompress gzip: unexpected EOF\n")
+}
+
+func zstdWriter(t *testing.T, w io.Writer) io.WriteCloser {
+	t.Helper()
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
 }
 
 func TestPluginsConform(t *testing.T) {

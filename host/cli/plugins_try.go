@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
 	"sluice/host"
 	"sluice/plugins/conform"
 )
@@ -79,7 +82,7 @@ func (c *pluginsTestCmd) conform(p *process, bench *host.Workbench, wasm []byte)
 
 // try runs the rows of the file.
 func (c *pluginsTestCmd) try(p *process, bench *host.Workbench, wasm []byte) error {
-	data, size, err := openInput(p, c.Data)
+	data, _, err := openInput(p, c.Data)
 	if err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ func (c *pluginsTestCmd) try(p *process, bench *host.Workbench, wasm []byte) err
 	if err != nil {
 		return refusal(c.File, err)
 	}
-	file, err := c.trialFile(data, size)
+	file, err := c.trialFile(data)
 	if err != nil {
 		return err
 	}
@@ -111,11 +114,11 @@ func (c *pluginsTestCmd) try(p *process, bench *host.Workbench, wasm []byte) err
 	})
 }
 
-// trialBytes is what is read of a plain file: far more than the rows that are run.
+// trialBytes is what is read of a file: far more than the rows that are run.
 const trialBytes = 4 << 20
 
 // trialFile is the file as an import would send it.
-func (c *pluginsTestCmd) trialFile(data io.Reader, size int64) (host.TrialFile, error) {
+func (c *pluginsTestCmd) trialFile(data io.Reader) (host.TrialFile, error) {
 	format, coding := fileKind(c.Data, c.Format)
 	q := url.Values{}
 	if c.Config != "" {
@@ -134,10 +137,26 @@ func (c *pluginsTestCmd) trialFile(data io.Reader, size int64) (host.TrialFile, 
 	if format == "json" && len(q) > 0 {
 		return host.TrialFile{}, errors.New("a JSON file has its options inside, plugin_config too; give none on the command line")
 	}
-	if format != "json" && coding == "" && (size < 0 || size > trialBytes) {
+	data, err := unpacked(data, coding)
+	if err != nil {
+		return host.TrialFile{}, fmt.Errorf("%s: decompress %s: %w", c.Data, coding, err)
+	}
+	if format != "json" {
 		data = io.LimitReader(data, trialBytes)
 	}
-	return host.TrialFile{Body: data, ContentType: mediaTypes[format], ContentEncoding: coding, Query: q.Encode()}, nil
+	return host.TrialFile{Body: data, ContentType: mediaTypes[format], Query: q.Encode()}, nil
+}
+
+// unpacked decompresses a file, so that its beginning alone can be read.
+func unpacked(data io.Reader, coding string) (io.Reader, error) {
+	switch coding {
+	case "gzip":
+		return gzip.NewReader(data)
+	case "zstd":
+		// It is read here and now: no goroutine stays behind.
+		return zstd.NewReader(data, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	}
+	return data, nil
 }
 
 // compare holds what became of the rows against the file of --expect.
