@@ -59,7 +59,7 @@ func underStrain(t testing.TB, c *house, fn func()) *strain {
 		}
 	})
 	wg.Go(func() {
-		for i := 0; ; i++ {
+		for i := time.Now().UnixNano(); ; i++ { // so that each run's companies are new
 			select {
 			case <-ended:
 				return
