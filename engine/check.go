@@ -96,10 +96,9 @@ func readBlock(kind string, value []byte) error {
 
 // pendings reads which jobs are marked as not ended.
 func (c *jobCheck) pendings(ctx context.Context) error {
-	prefix := tuple.New("", kindPending).String(c.tenant)
-	return c.records.Records(ctx, prefix, nil, func(key tuple.Key, _ []byte) (bool, error) {
-		id, rest, err := key[len(prefix):].CutString()
-		if err != nil || len(rest) > 0 {
+	return c.records.Records(ctx, PendingPrefix().String(c.tenant), nil, func(key tuple.Key, _ []byte) (bool, error) {
+		_, id, err := CutPending(key)
+		if err != nil {
 			c.bad(key, "not the key of a pending job")
 			return true, nil
 		}

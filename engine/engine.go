@@ -73,13 +73,8 @@ func New(cfg Config, store Store, spool Spool, plugins Plugins, log *slog.Logger
 // and begins to run jobs.
 func (e *Engine) Start(ctx context.Context) error {
 	pending := map[string]string{} // job id → tenant
-	err := e.store.Records(ctx, tuple.New("", kindPending), nil, func(key tuple.Key, _ []byte) (bool, error) {
-		rest := key[len(tuple.New("", kindPending)):]
-		tenant, rest, err := rest.CutString()
-		if err != nil {
-			return false, err
-		}
-		id, _, err := rest.CutString()
+	err := e.store.Records(ctx, PendingPrefix(), nil, func(key tuple.Key, _ []byte) (bool, error) {
+		tenant, id, err := CutPending(key)
 		pending[id] = tenant
 		return true, err
 	})

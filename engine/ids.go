@@ -65,7 +65,20 @@ func jobKey(tenant, id string) (tuple.Key, error) {
 
 // pendingKey marks a job that has not ended; such keys alone are read at start.
 func pendingKey(tenant, id string) tuple.Key {
-	return tuple.New("", kindPending).String(tenant).String(id)
+	return PendingPrefix().String(tenant).String(id)
+}
+
+// PendingPrefix begins the keys that mark jobs that have not ended.
+func PendingPrefix() tuple.Key { return tuple.New("", kindPending) }
+
+// CutPending reads such a key.
+func CutPending(key tuple.Key) (tenant, id string, err error) {
+	tenant, rest, err := key[len(PendingPrefix()):].CutString()
+	if err != nil {
+		return "", "", err
+	}
+	id, _, err = rest.CutString()
+	return tenant, id, err
 }
 
 func idText(id *company.ID) *string {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"sluice/engine/tuple"
 	"sluice/plugins"
 	"sluice/storage"
-	"sluice/storage/badgerkv"
 	"sluice/storage/spool"
 	"sluice/storage/table"
 )
@@ -93,41 +90,42 @@ var ErrNoStore = errors.New("there is no data of a server in this folder")
 // ErrNoStore, badgerkv.ErrInUse, or what keeps the folder from being read at
 // all. Damage is no error but a Problem.
 func Check(ctx context.Context, data string, log *slog.Logger) (*CheckReport, error) {
-	folder := filepath.Join(data, storeFolder)
-	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", ErrNoStore, data)
+	rep, err := checkFolder(ctx, filepath.Join(data, storeFolder), filepath.Join(data, spoolFolder), log)
+	if rep != nil {
+		rep.Data = data
 	}
-	cfg := badgerkv.DefaultConfig(folder)
-	cfg.Logger = log
-	kv, err := badgerkv.Open(cfg)
-	if errors.Is(err, badgerkv.ErrInUse) {
-		return nil, fmt.Errorf("stop the server first: %w", err)
-	}
+	return rep, err
+}
+
+func checkFolder(ctx context.Context, storeDir, spoolDir string, log *slog.Logger) (*CheckReport, error) {
+	kv, uploads, err := openFolder(storeDir, spoolDir, log)
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, err
 	}
-	c := &check{kv: kv, records: soundRecords{kv}, report: &CheckReport{Data: data, Problems: []Problem{}}}
-	err = c.run(ctx, filepath.Join(data, spoolFolder))
-	return c.report, errors.Join(err, kv.Close())
+	rep, err := checkStore(ctx, kv, uploads)
+	return rep, errors.Join(err, kv.Close())
+}
+
+func checkStore(ctx context.Context, kv storage.KV, uploads *spool.Spool) (*CheckReport, error) {
+	c := &check{kv: kv, records: soundRecords{kv}, uploads: uploads, report: &CheckReport{Problems: []Problem{}}}
+	err := c.run(ctx)
+	return c.report, err
 }
 
 // check is one Check under way.
 type check struct {
 	kv      storage.KV
 	records engine.Records
+	uploads *spool.Spool
 	report  *CheckReport
 
 	tenants map[string]bool // that have any key
-	tables  map[string]bool // that have keys of a table
+	tables  map[string]bool // that have keys of a table, beside its lease
 	secret  bool            // the tables' is there and sound
 }
 
-func (c *check) run(ctx context.Context, spoolDir string) error {
+func (c *check) run(ctx context.Context) error {
 	c.tenants, c.tables = map[string]bool{}, map[string]bool{}
-	uploads, err := spool.Open(spoolDir, spool.DefaultOptions())
-	if err != nil {
-		return fmt.Errorf("open spool: %w", err)
-	}
 	if err := c.values(ctx); err != nil {
 		return fmt.Errorf("check values: %w", err)
 	}
@@ -137,7 +135,7 @@ func (c *check) run(ctx context.Context, spoolDir string) error {
 		}
 	}
 	for _, tenant := range sorted(c.tenants) {
-		jobs, err := engine.CheckJobs(ctx, c.records, tenant, func(id string) int64 { return uploadSize(uploads, id) }, c.report.found)
+		jobs, err := engine.CheckJobs(ctx, c.records, tenant, func(id string) int64 { return uploadSize(c.uploads, id) }, c.report.found)
 		if err != nil {
 			return fmt.Errorf("tenant %q: %w", tenant, err)
 		}
@@ -174,38 +172,41 @@ func sorted(set map[string]bool) []string {
 // values reads every value of the store against its checksum.
 func (c *check) values(ctx context.Context) error {
 	secret := string(table.SecretKey())
-	var after []byte
-	for {
-		err := c.kv.Scan(ctx, nil, after, func(key, value []byte) error {
-			after = append(after[:0], key...)
-			c.report.Keys++
-			c.report.Bytes += int64(len(key) + len(value))
-			tenant, kind, err := cutKind(key)
-			if err != nil {
-				c.report.found(key, "is not the key of any record")
-				return nil
-			}
-			if tenant != "" {
-				c.tenants[tenant] = true
-			}
-			if kind == table.Kind {
-				c.tables[tenant] = true
-			}
-			err = storage.Verify(key, value)
-			if err != nil {
-				c.report.found(key, err.Error())
-			}
-			if string(key) == secret {
-				c.secret = err == nil
-			}
+	return scanSound(ctx, c.kv, nil, nil, func(key, value []byte) error {
+		c.report.Keys++
+		c.report.Bytes += int64(len(key) + len(value))
+		tenant, kind, err := cutKind(key)
+		if err != nil {
+			c.report.found(key, "is not the key of any record")
 			return nil
-		})
+		}
+		if tenant != "" {
+			c.tenants[tenant] = true
+		}
+		if kind == table.Kind && string(key) != string(table.LeaseKey(tenant)) {
+			c.tables[tenant] = true
+		}
+		err = storage.Verify(key, value)
+		if err != nil {
+			c.report.found(key, err.Error())
+		}
+		if string(key) == secret {
+			c.secret = err == nil
+		}
+		return nil
+	}, c.report.found)
+}
+
+// scanSound is kv.Scan over keys whose values can be read; the others go to lost.
+func scanSound(ctx context.Context, kv storage.KV, prefix, after []byte, fn func(key, value []byte) error, lost func(key tuple.Key, problem string)) error {
+	for {
+		err := kv.Scan(ctx, prefix, after, fn)
 		var damaged *storage.KeyError
 		if !errors.As(err, &damaged) {
 			return err
 		}
-		c.report.found(damaged.Key, damaged.Err.Error())
-		after = append(after[:0], damaged.Key...)
+		lost(damaged.Key, damaged.Err.Error())
+		after = damaged.Key
 	}
 }
 

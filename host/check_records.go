@@ -20,7 +20,8 @@ func (r soundRecords) Record(ctx context.Context, key tuple.Key) ([]byte, error)
 }
 
 func (r soundRecords) Records(ctx context.Context, prefix, after tuple.Key, fn func(tuple.Key, []byte) (bool, error)) error {
-	return r.kv.Scan(ctx, prefix, after, func(key, value []byte) error {
+	known := func(tuple.Key, string) {}
+	return scanSound(ctx, r.kv, prefix, after, func(key, value []byte) error {
 		payload, err := unseal(key, value)
 		if err != nil {
 			return nil
@@ -30,7 +31,7 @@ func (r soundRecords) Records(ctx context.Context, prefix, after tuple.Key, fn f
 			err = storage.ErrStop
 		}
 		return err
-	})
+	}, known)
 }
 
 func (r soundRecords) Write(ctx context.Context, changes []engine.Change) error {

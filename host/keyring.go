@@ -211,6 +211,11 @@ func (k *keyring) bootstrap(ctx context.Context, folder string) error {
 	if some {
 		return nil
 	}
+	return k.addAdmin(ctx, folder)
+}
+
+// addAdmin makes a key that opens the admin routes and writes it to the folder.
+func (k *keyring) addAdmin(ctx context.Context, folder string) error {
 	token := newToken()
 	if err := writeSecret(filepath.Join(folder, AdminKeyFile), token+"\n"); err != nil {
 		return err
@@ -235,7 +240,12 @@ func writeSecret(path, content string) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}

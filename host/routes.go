@@ -10,6 +10,7 @@ func (s *Server) routes() []route {
 		s.importRoutes(),
 		s.jobRoutes(),
 		s.pluginRoutes(),
+		s.backupRoutes(),
 	} {
 		all = append(all, group...)
 	}

@@ -33,6 +33,7 @@ type Server struct {
 	waits       *slots // answers that wait for a job
 	events      *slots // streams of a job's events
 	heartbeat   time.Duration
+	backups     *slots
 
 	ln          *listener
 	cert        *certificate // nil: plain HTTP
@@ -53,7 +54,7 @@ func newServer(ctx context.Context, cfg Config, b *backend, log *slog.Logger) (*
 	s := &Server{cfg: cfg, log: log, backend: b,
 		keys: newKeyring(b.records, cfg), limiter: newLimiter(), admissions: newAdmissions(cfg),
 		idempotency: newIdempotency(b.records), waits: newSlots(waitsPerTenant, maxWaits),
-		events: newSlots(streamsPerTenant, maxStreams), heartbeat: defaultHeartbeat,
+		events: newSlots(streamsPerTenant, maxStreams), heartbeat: defaultHeartbeat, backups: newSlots(1, 1),
 		openapiJSON: sync.OnceValues(convertOpenAPI), stopping: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	routes := s.routes()

@@ -15,8 +15,8 @@ type checkCmd struct {
 
 // Run reads the whole folder; it exits 1 if anything in it is damaged.
 func (c *checkCmd) Run(p *process) error {
-	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	rep, err := host.Check(p.ctx, c.Data, log)
+	// The report says all that the store's log would, once and with its key.
+	rep, err := host.Check(p.ctx, c.Data, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -24,6 +24,11 @@ func (c *checkCmd) Run(p *process) error {
 		p.code = exitNotDone
 	}
 	return c.print(p, rep, func(w io.Writer) error { return printCheck(w, rep) })
+}
+
+// warnings logs what an operator should know of a folder that a command opens.
+func warnings(p *process) *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 func printCheck(w io.Writer, rep *host.CheckReport) error {

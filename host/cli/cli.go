@@ -30,6 +30,8 @@ type commands struct {
 	Jobs    jobsCmd    `cmd:"" help:"See and cancel import jobs."`
 	Plugins pluginsCmd `cmd:"" help:"Write, test, upload and choose plugins."`
 	Check   checkCmd   `cmd:"" help:"Look for damage in the data folder of a server that is stopped."`
+	Backup  backupCmd  `cmd:"" help:"Write all that is stored at this moment to a file, also while imports run."`
+	Restore restoreCmd `cmd:"" help:"Make a data folder of backups."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

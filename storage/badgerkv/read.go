@@ -102,7 +102,13 @@ func (kv *KV) Scan(ctx context.Context, prefix, after []byte, fn func(key, value
 	defer leave()
 	snap := kv.snapshots.acquire()
 	defer kv.snapshots.release(snap)
-	txn := kv.db.NewTransactionAt(snap.version, false)
+	return kv.scan(ctx, snap.version, prefix, after, 0, func(key, value []byte, _ bool) error { return fn(key, value) })
+}
+
+// scan is Scan of the state at a version. Of keys that did not change since
+// another version it gives no value; since 0 all have changed.
+func (kv *KV) scan(ctx context.Context, at uint64, prefix, after []byte, since uint64, fn func(key, value []byte, changed bool) error) error {
+	txn := kv.db.NewTransactionAt(at, false)
 	defer txn.Discard()
 
 	prefix = dataKey(prefix)
@@ -114,7 +120,7 @@ func (kv *KV) Scan(ctx context.Context, prefix, after []byte, fn func(key, value
 		}
 	}
 	for tries := 0; ; tries++ {
-		next, err := scanFrom(ctx, txn, prefix, from, fn)
+		next, err := scanFrom(ctx, txn, prefix, from, since, fn)
 		if errors.Is(err, storage.ErrStop) {
 			return nil
 		}
@@ -131,7 +137,7 @@ func (kv *KV) Scan(ctx context.Context, prefix, after []byte, fn func(key, value
 
 // scanFrom is a scan from a stored key on, until fn ends it, or until a value
 // cannot be read, whose key it returns.
-func scanFrom(ctx context.Context, txn *badger.Txn, prefix, from []byte, fn func(key, value []byte) error) (next []byte, err error) {
+func scanFrom(ctx context.Context, txn *badger.Txn, prefix, from []byte, since uint64, fn func(key, value []byte, changed bool) error) (next []byte, err error) {
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 	defer it.Close()
 	var key, value []byte
@@ -141,10 +147,13 @@ func scanFrom(ctx context.Context, txn *badger.Txn, prefix, from []byte, fn func
 		}
 		item := it.Item()
 		key = item.KeyCopy(key)
-		if value, err = copyValue(item, value); err != nil {
-			return key, err
+		changed := item.Version() > since
+		if changed {
+			if value, err = copyValue(item, value); err != nil {
+				return key, err
+			}
 		}
-		if err := fn(key[1:], value); err != nil {
+		if err := fn(key[1:], value, changed); err != nil {
 			return nil, err
 		}
 	}

@@ -250,9 +250,9 @@ func TestClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, got := kv.Get(ctx, []byte("x"))
-	_, backedUp := kv.Backup(ctx, nil, 0)
+	_, held := kv.State(ctx)
 	for _, err := range []error{
-		got, backedUp, kv.Scan(ctx, nil, nil, nil), kv.Commit(ctx, pair(1), nil), kv.Compact(ctx), kv.Load(nil),
+		got, held, kv.Scan(ctx, nil, nil, nil), kv.Commit(ctx, pair(1), nil), kv.Compact(ctx),
 	} {
 		if !errors.Is(err, badgerkv.ErrClosed) {
 			t.Errorf("after close: %v", err)

@@ -226,37 +226,6 @@ func TestCompactHammer(t *testing.T) {
 	verify(t, kv, last)
 }
 
-func TestBackup(t *testing.T) {
-	kv := openStore(t, nil)
-	ctx := context.Background()
-	want := rewrite(t, kv, 50_000, 2)
-	var whole bytes.Buffer
-	next, err := kv.Backup(ctx, &whole, 0)
-	if err != nil || next == 0 {
-		t.Fatal(next, err)
-	}
-	canceled, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := kv.Backup(canceled, &whole, 0); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	other := openStore(t, nil)
-	if err := other.Load(&whole); err != nil {
-		t.Fatal(err)
-	}
-	verify(t, other, want)
-	if err := other.Load(&whole); err == nil || err.Error() != "storage: a backup is loaded into an empty store only" {
-		t.Fatal(err)
-	}
-	_, version, err := other.Get(ctx, []byte("key00"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := other.Commit(ctx, put("key00"), []storage.Guard{guard("key00", version)}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestEvents(t *testing.T) {
 	var mu sync.Mutex
 	var sum Group

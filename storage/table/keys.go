@@ -50,6 +50,10 @@ const (
 // SecretKey is where the secret lies that all tables' keys are derived from.
 func SecretKey() tuple.Key { return tuple.New("", kindSecret) }
 
+// LeaseKey is where the lease of a tenant's table lies. It is taken before the
+// table is made, so it may be there alone.
+func LeaseKey(tenant string) tuple.Key { return tableSpace(tenant).lease() }
+
 // space builds the keys of one table.
 type space struct{ prefix []byte }
 
