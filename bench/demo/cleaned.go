@@ -32,7 +32,7 @@ func (d *demo) showCleaned(ctx context.Context, path string) error {
 	}
 	d.say("One row, as it was sent and as the plugin left it:")
 	for _, c := range cleaned {
-		fmt.Fprintf(d.Stdout, "  %-12s  %-40q  %-8s %q\n", c[0], sent[c[0]], c[1], stored[c[1]])
+		fmt.Fprintf(d.Stdout, "  %-12s  %-44q  %-8s %q\n", c[0], sent[c[0]], c[1], stored[c[1]])
 	}
 	return nil
 }
