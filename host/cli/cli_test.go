@@ -53,7 +53,12 @@ func TestKeys(t *testing.T) {
 	}
 	run(admin, "", "keys", "delete", made.ID).want(t, exitNotDone, "sluice: not_found: ")
 	run(admin, "", "keys", "create", "--tenant", "acme", "--scopes", "read:everything").want(t, exitNotDone, "sluice: validation_error: ")
+	// The key in the environment is a tenant's: the server's own does it, where it is at hand.
+	theirs := append(s.env, "SLUICE_DATA="+s.data)
+	run(theirs, "", "keys", "create", "--tenant", "acme", "--scopes", "read:companies").want(t, exitDone, "wbk_")
+	run(theirs, "", "keys", "list").want(t, exitDone, "acme")
 	nowhere := filepath.Join(t.TempDir(), "none")
+	run(s.env, "", "keys", "list", "--data", nowhere).want(t, exitNotDone, "sluice: insufficient_permissions: ")
 	run(nil, "", "keys", "list", "--data", nowhere).refused(t, "no --key, and no admin key either (open "+filepath.Join(nowhere, "admin.key")+
 		": no such file or directory); give --key, or --data with the server's data folder")
 	if info, err := os.Stat(filepath.Join(s.data, "admin.key")); err != nil || info.Mode().Perm() != 0o600 {

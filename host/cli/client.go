@@ -23,20 +23,25 @@ type remote struct {
 // admin is a remote whose key may be the one that the server made for itself.
 type admin struct {
 	remote
-	Data string `name:"data" default:"./data" help:"The server's data folder, whose admin.key is used where --key is not given."`
+	Data string `name:"data" default:"./data" help:"The server's data folder, whose admin.key is used where no other key is given or may do it."`
 }
 
+// client uses the key that was given, and the server's own where there is none or
+// where that one may not do it: SLUICE_KEY is usually a tenant's.
 func (a admin) client() (*client, error) {
-	if a.Key != "" {
-		return a.remote.client()
-	}
-	path := filepath.Join(a.Data, "admin.key")
-	key, err := os.ReadFile(path)
-	if err != nil {
+	own, err := os.ReadFile(filepath.Join(a.Data, "admin.key"))
+	if err != nil && a.Key == "" {
 		return nil, fmt.Errorf("no --key, and no admin key either (%w); give --key, or --data with the server's data folder", err)
 	}
-	a.Key = strings.TrimSpace(string(key))
-	return a.remote.client()
+	spare := strings.TrimSpace(string(own))
+	if a.Key == "" {
+		a.Key, spare = spare, ""
+	}
+	c, err := a.remote.client()
+	if err == nil {
+		c.spare = spare
+	}
+	return c, err
 }
 
 func (r remote) client() (*client, error) {
@@ -49,6 +54,7 @@ func (r remote) client() (*client, error) {
 // client talks to one server.
 type client struct {
 	base, key string
+	spare     string // a key to try where the first lacks a scope; empty: none
 	http      http.Client
 }
 
@@ -104,6 +110,15 @@ func (c *client) open(ctx context.Context, r request) (*http.Response, error) {
 		return resp, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusForbidden && c.spare != "" && (r.body == nil || req.GetBody != nil) {
+		c.key, c.spare = c.spare, ""
+		if req.GetBody != nil {
+			if r.body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+		return c.open(ctx, r)
+	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)
