@@ -11,8 +11,9 @@ const (
 	// bound on what is in use, which caches and flags keep below it.
 	heapLimit = 384 << 20
 
-	// largePages is how much of the heap is asked to be of large pages.
-	largePages = 512 << 20
+	// largePages is how much of the heap is asked to be of large pages: what an
+	// import of a million rows takes.
+	largePages = 192 << 20
 )
 
 // prepareHeap sets the collector up for a server. GOMEMLIMIT goes before.
