@@ -41,10 +41,14 @@ type result struct {
 	stdout, stderr string
 }
 
+// patience is for the race detector, with which compiling a module takes many times
+// as long.
+const patience = "SLUICE_PLUGIN_COMPILE_TIME=1m"
+
 // run runs one command, env being NAME=value.
 func run(env []string, stdin string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := Main(context.Background(), args, env, strings.NewReader(stdin), &stdout, &stderr)
+	code := Main(context.Background(), args, append([]string{patience}, env...), strings.NewReader(stdin), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -99,7 +103,7 @@ func startServer(tb testing.TB, args ...string) *server {
 	exited := make(chan int, 1)
 	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--data", s.data}, args...)
 	go func() {
-		code := Main(ctx, args, nil, strings.NewReader(""), in, &log)
+		code := Main(ctx, args, []string{patience}, strings.NewReader(""), in, &log)
 		_ = in.Close()
 		exited <- code
 	}()

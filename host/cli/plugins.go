@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"sluice/engine/fault"
 	"sluice/host"
@@ -27,15 +28,16 @@ type pluginsCmd struct {
 // pluginLimits are a server's limits of one plugin; tests on this machine have the
 // same ones.
 type pluginLimits struct {
-	PluginMemory   int   `help:"Bytes of memory of one instance of a plugin." default:"${plugin_memory}"`
-	PluginRowFuel  int64 `help:"Fuel that a plugin may burn on one row." default:"${plugin_row_fuel}"`
-	PluginFuel     int64 `help:"Fuel that a plugin may burn on one batch of rows." default:"${plugin_fuel}"`
-	PluginMaxTraps int   `help:"Rows on which a plugin may trap before its job fails." default:"${plugin_max_traps}"`
+	PluginMemory      int           `help:"Bytes of memory of one instance of a plugin." default:"${plugin_memory}"`
+	PluginRowFuel     int64         `help:"Fuel that a plugin may burn on one row." default:"${plugin_row_fuel}"`
+	PluginFuel        int64         `help:"Fuel that a plugin may burn on one batch of rows." default:"${plugin_fuel}"`
+	PluginMaxTraps    int           `help:"Rows on which a plugin may trap before its job fails." default:"${plugin_max_traps}"`
+	PluginCompileTime time.Duration `help:"Processor time that compiling and trying a module may take." default:"${plugin_compile_time}"`
 }
 
 func (l pluginLimits) apply(cfg *host.Config) {
 	cfg.PluginMemory, cfg.PluginRowFuel, cfg.PluginFuel = l.PluginMemory, l.PluginRowFuel, l.PluginFuel
-	cfg.PluginMaxTraps = l.PluginMaxTraps
+	cfg.PluginMaxTraps, cfg.PluginCompileTime = l.PluginMaxTraps, l.PluginCompileTime
 }
 
 // workbench runs modules on this machine; close it.

@@ -32,15 +32,16 @@ type serveCmd struct {
 func serveDefaults() map[string]string {
 	d := host.DefaultConfig()
 	return map[string]string{
-		"max_stream_bytes": fmt.Sprint(d.MaxStreamBytes),
-		"max_report_bytes": fmt.Sprint(d.MaxReportBytes),
-		"max_connections":  fmt.Sprint(d.MaxConnections),
-		"rate_limit":       fmt.Sprint(d.RateLimit),
-		"plugin_memory":    fmt.Sprint(d.PluginMemory),
-		"plugin_row_fuel":  fmt.Sprint(d.PluginRowFuel),
-		"plugin_fuel":      fmt.Sprint(d.PluginFuel),
-		"plugin_max_traps": fmt.Sprint(d.PluginMaxTraps),
-		"shutdown_grace":   d.ShutdownGrace.String(),
+		"max_stream_bytes":    fmt.Sprint(d.MaxStreamBytes),
+		"max_report_bytes":    fmt.Sprint(d.MaxReportBytes),
+		"max_connections":     fmt.Sprint(d.MaxConnections),
+		"rate_limit":          fmt.Sprint(d.RateLimit),
+		"plugin_memory":       fmt.Sprint(d.PluginMemory),
+		"plugin_row_fuel":     fmt.Sprint(d.PluginRowFuel),
+		"plugin_fuel":         fmt.Sprint(d.PluginFuel),
+		"plugin_max_traps":    fmt.Sprint(d.PluginMaxTraps),
+		"plugin_compile_time": d.PluginCompileTime.String(),
+		"shutdown_grace":      d.ShutdownGrace.String(),
 	}
 }
 
