@@ -123,7 +123,7 @@ func FuzzParseCompany(f *testing.F) {
 
 // An id of the client is echoed only where it can't break a header or a log.
 func FuzzRequestID(f *testing.F) {
-	for _, s := range []string{"", "a", "a\r\nb: c", strings.Repeat("a", 129), "ä", "a b"} {
+	for _, s := range []string{"", "a", "a\r\nb: c", strings.Repeat("a", 129), "ä", "a b", "+", "a:b/c=d@e~"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, sent []byte) {
