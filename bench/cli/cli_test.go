@@ -138,4 +138,8 @@ func TestPublish(t *testing.T) {
 	if _, err := bench.ReadFile(kept); err != nil {
 		t.Error(err)
 	}
+	t.Chdir(dir) // where there is no bin/bench.json, which is what it reads by itself
+	if code, _, stderr := main("publish"); code != 1 || !strings.Contains(stderr, "bin/bench.json: no such file") {
+		t.Errorf("%d %s", code, stderr)
+	}
 }

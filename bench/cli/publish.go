@@ -7,7 +7,7 @@ import (
 )
 
 type publishCmd struct {
-	Report string `arg:"" help:"What make bench wrote." default:"bin/bench.json" type:"existingfile"`
+	Report string `arg:"" help:"What make bench wrote." default:"bin/bench.json" type:"path"`
 	Kept   string `help:"Where the published report is kept." default:"bench/results/latest.json" type:"path"`
 	Readme string `help:"The text whose section is written." default:"README.md" type:"path"`
 }
