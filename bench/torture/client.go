@@ -59,6 +59,18 @@ func newServer(url string) *server {
 		MaxIdleConnsPerHost: 64, DisableCompression: true}}}
 }
 
+// whileAlive takes steps until the server is killed. An error is a violation.
+func (s *server) whileAlive(step func() error) error {
+	for !s.killed.Load() {
+		if err := step(); errors.Is(err, errKilled) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ended drops the connections of a life that is over.
 func (s *server) ended() { s.http.CloseIdleConnections() }
 
@@ -110,6 +122,14 @@ func (s *server) once(ctx context.Context, token string, r request) (*reply, err
 		return nil, err
 	}
 	return &reply{status: resp.StatusCode, replayed: resp.Header.Get("Idempotent-Replayed") == "true", body: body}, nil
+}
+
+// want holds the answer to r to its status.
+func (rep *reply) want(r request, status int) error {
+	if rep.status != status {
+		return fmt.Errorf("%s %s: %d %.300s, want %d", r.method, r.path, rep.status, rep.body, status)
+	}
+	return nil
 }
 
 // get reads something and decodes its data.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -69,14 +68,8 @@ type kept struct {
 
 // run sends requests until the server is killed. An error is a violation.
 func (l *lane) run(ctx context.Context, s *server) error {
-	for !s.killed.Load() {
-		err := l.step(ctx, s)
-		if errors.Is(err, errKilled) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("lane %s: %w", l.name, err)
-		}
+	if err := s.whileAlive(func() error { return l.step(ctx, s) }); err != nil {
+		return fmt.Errorf("lane %s: %w", l.name, err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package torture
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -41,15 +40,15 @@ const (
 )
 
 func (o *office) run(ctx context.Context, s *server) error {
-	for !s.killed.Load() {
-		err := o.step(ctx, s)
-		if errors.Is(err, errKilled) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("office of %s: %w", o.tenant, err)
+	err := s.whileAlive(func() error {
+		if err := o.step(ctx, s); err != nil {
+			return err
 		}
 		time.Sleep(time.Duration(o.rng.IntN(100)) * time.Millisecond)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("office of %s: %w", o.tenant, err)
 	}
 	return nil
 }
@@ -74,8 +73,8 @@ func (o *office) send(ctx context.Context, s *server, token string, r request, w
 		return nil, err
 	}
 	o.open = nil
-	if rep.status != want {
-		return nil, fmt.Errorf("%s %s: %d %.300s, want %d", r.method, r.path, rep.status, rep.body, want)
+	if err := rep.want(r, want); err != nil {
+		return nil, err
 	}
 	o.at = after
 	o.stats.offices.Add(1)

@@ -39,8 +39,8 @@ func (l *lane) change(ctx context.Context, s *server, r request, want int, after
 		return nil, err
 	}
 	l.open = nil
-	if rep.status != want {
-		return nil, fmt.Errorf("%s %s: %d %.300s, want %d", r.method, r.path, rep.status, rep.body, want)
+	if err := rep.want(r, want); err != nil {
+		return nil, err
 	}
 	l.state = after
 	l.stats.singles.Add(1)

@@ -15,6 +15,7 @@ import (
 	"sluice/plugins"
 	"sluice/plugins/conform/chaos"
 	"sluice/plugins/plugintest"
+	"sluice/plugins/sandboxtest"
 )
 
 const childArg = "-conform.child"
@@ -24,27 +25,6 @@ func TestMain(m *testing.M) {
 		os.Exit(plugins.CompileChild(os.Stdin, os.Stdout, os.Stderr))
 	}
 	goleak.VerifyTestMain(m)
-}
-
-func box(tb testing.TB) *plugins.Sandbox {
-	tb.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	c := plugins.DefaultConfig()
-	c.ChildCPU = time.Minute // the race detector makes the compiler several times slower
-	c.Dir, c.Child = tb.TempDir(), []string{exe, childArg}
-	b, err := plugins.New(c)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := b.Close(context.Background()); err != nil {
-			tb.Error(err)
-		}
-	})
-	return b
 }
 
 func check(t *testing.T, b *plugins.Sandbox, wasm []byte, o Options) *Report {
@@ -58,7 +38,7 @@ func check(t *testing.T, b *plugins.Sandbox, wasm []byte, o Options) *Report {
 
 // The examples hold the whole ABI.
 func TestExamplesConform(t *testing.T) {
-	b := box(t)
+	b := sandboxtest.Open(t, childArg)
 	f := func(name string, wasm []byte, columns, config string) {
 		t.Helper()
 		o := Options{Config: json.RawMessage(config)}
@@ -90,7 +70,7 @@ func TestExamplesConform(t *testing.T) {
 // Each way to break the ABI is found by the check that is for it, with what to
 // change.
 func TestFindings(t *testing.T) {
-	b := box(t)
+	b := sandboxtest.Open(t, childArg)
 	echo := `{"columns":["name","domain","website","industry","city","country","phone","custom.employees"]}`
 	f := func(name string, g plugintest.Guest, step, problem, advice string) {
 		t.Helper()
@@ -189,7 +169,7 @@ func TestFindings(t *testing.T) {
 func TestCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if r, err := Check(ctx, box(t), plugintest.Guest{}.Bytes(), Options{}); err == nil {
+	if r, err := Check(ctx, sandboxtest.Open(t, childArg), plugintest.Guest{}.Bytes(), Options{}); err == nil {
 		t.Errorf("%s", r)
 	}
 }

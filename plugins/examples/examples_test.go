@@ -11,13 +11,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/engine/batch"
 	"sluice/plugins"
 	"sluice/plugins/plugintest"
+	"sluice/plugins/sandboxtest"
 )
 
 var update = flag.Bool("update", false, "write the golden reports")
@@ -29,27 +29,6 @@ func TestMain(m *testing.M) {
 		os.Exit(plugins.CompileChild(os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
-}
-
-func box(tb testing.TB) *plugins.Sandbox {
-	tb.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	c := plugins.DefaultConfig()
-	c.ChildCPU = time.Minute // the race detector makes the compiler several times slower
-	c.Dir, c.Child = tb.TempDir(), []string{exe, childArg}
-	b, err := plugins.New(c)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := b.Close(context.Background()); err != nil {
-			tb.Error(err)
-		}
-	})
-	return b
 }
 
 // module returns the module of an example: the committed one, or of Go a fresh
@@ -141,7 +120,7 @@ func report(columns, fields []string, in, out *batch.Batch) string {
 }
 
 func TestExamples(t *testing.T) {
-	b := box(t)
+	b := sandboxtest.Open(t, childArg)
 	for _, name := range []string{"cleaner", "hubspot", "salesforce", "rules"} {
 		t.Run(name, func(t *testing.T) {
 			wasm := module(t, name)
