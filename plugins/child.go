@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"time"
 )
 
 // childRequest comes on the child's standard input, as JSON after its length (u32,
@@ -80,18 +81,19 @@ func compileChild(ctx context.Context, stdin io.Reader) (*childReply, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read module: %w", err)
 	}
-	return tryModule(ctx, metered, r)
+	return tryModule(ctx, metered, r, interpretTime)
 }
 
-// tryModule compiles metered and runs it on both engines.
-func tryModule(ctx context.Context, metered []byte, r childRequest) (*childReply, error) {
+// tryModule compiles metered and runs it on both engines, the slow one within
+// patience a step.
+func tryModule(ctx context.Context, metered []byte, r childRequest, patience time.Duration) (*childReply, error) {
 	config := moduleConfig{memoryPages: r.Limits.MemoryBytes / pageBytes, cacheDir: r.CacheDir, workers: runtime.GOMAXPROCS(0)}
 	native, err := compileModule(ctx, metered, config)
 	if err != nil {
 		return &childReply{Refused: "the module is not valid: " + clip(err.Error(), 300)}, nil
 	}
 	defer native.close(ctx)
-	first := dryRun(ctx, native, r.Limits)
+	first := dryRun(ctx, native, r.Limits, trialTime)
 	if first.refused != "" {
 		return &childReply{Refused: first.refused}, nil
 	}
@@ -100,7 +102,7 @@ func tryModule(ctx context.Context, metered []byte, r childRequest) (*childReply
 		return &childReply{Refused: "the module is not valid: " + clip(err.Error(), 300)}, nil
 	}
 	defer interpreted.close(ctx)
-	second := dryRun(ctx, interpreted, r.Limits)
+	second := dryRun(ctx, interpreted, r.Limits, patience)
 	if what := first.differs(second); what != "" {
 		return &childReply{Refused: "the module behaves differently on two engines, at " + what +
 			"; it may have met a fault of the compiler: change the code near it, and report it"}, nil

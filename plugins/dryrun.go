@@ -3,6 +3,7 @@ package plugins
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -40,7 +41,12 @@ const (
 	trialStart = 50_000_000 // of _initialize and of describe
 	trialBatch = 5_000_000
 	trialTraps = 3
-	trialTime  = 20 * time.Second
+
+	// Processor time of each of the trial's three steps. The interpreter's is a
+	// part of what the child has: who lets it count is not to be killed, and
+	// refused, for compiling.
+	trialTime     = 20 * time.Second
+	interpretTime = 2 * time.Second
 )
 
 // transcript is a Report and what else two engines must agree on.
@@ -48,10 +54,16 @@ type transcript struct {
 	Report
 	refused string
 	output  string
+	late    bool // stopped by the time, not by itself or by its fuel
 }
 
-// differs names the first thing that two engines disagree on; "": nothing.
+// differs names the first thing that two engines disagree on; "": nothing. An
+// engine that was given too little time has not disagreed: how far it comes is a
+// property of the machine, and a verdict on a module must not depend on that.
 func (t *transcript) differs(o *transcript) string {
+	if t.late || o.late {
+		return ""
+	}
 	a, b := t.Report, o.Report
 	switch {
 	case t.refused != o.refused || a.Problem != b.Problem:
@@ -72,11 +84,11 @@ func (t *transcript) differs(o *transcript) string {
 	return ""
 }
 
-// dryRun starts m and gives it a few made-up rows.
-func dryRun(ctx context.Context, m *module, limits Limits) *transcript {
+// dryRun starts m and gives it a few made-up rows; each step may take patience.
+func dryRun(ctx context.Context, m *module, limits Limits, patience time.Duration) *transcript {
 	t := &transcript{}
 	limits.FuelPerBatch, limits.FuelPerRow = trialBatch, trialBatch
-	limits.BatchTime, limits.MaxTraps = trialTime, trialTraps
+	limits.BatchTime, limits.MaxTraps = patience, trialTraps
 	limits.FuelStart = trialStart
 	box := &Sandbox{limits: limits, events: Events{}.withDefaults(), gate: newGate(1), instances: newPool(2)}
 	s := &Session{box: box, job: trialJob(), log: newLog(limits),
@@ -93,14 +105,14 @@ func dryRun(ctx context.Context, m *module, limits Limits) *transcript {
 		err = s.reopen(ctx, g)
 	}
 	if err != nil {
-		t.Problem = problem(err)
+		t.ended(err)
 		return t
 	}
 	in, out := trialBatchOf(s.job.Columns), &batch.Batch{}
 	t.Rows = len(in.Rows)
 	t.Columns, err = s.Process(ctx, in, out)
 	if err != nil {
-		t.Problem = problem(err)
+		t.ended(err)
 	}
 	for _, f := range in.Faults {
 		t.Errors = append(t.Errors, ReportError{f.Row + 1, string(f.Code), f.Message})
@@ -114,7 +126,7 @@ func dryRun(ctx context.Context, m *module, limits Limits) *transcript {
 
 // start runs _initialize and describe; they must end.
 func (t *transcript) start(ctx context.Context, s *Session) bool {
-	e := &effort{limit: trialTime}
+	e := &effort{limit: s.box.limits.BatchTime}
 	around := surroundings{gate: s.box.gate, log: s.log, seed: s.job.Seed, clock: s.job.Clock}
 	in, err := s.lease.module.start(ctx, around, e, trialStart)
 	if err != nil {
@@ -140,7 +152,12 @@ func (t *transcript) stopped(what string, err error) {
 		t.refused = fmt.Sprintf("%s does not end within %d units of fuel; do the work in sluice_v1_open or less of it", what, trialStart)
 		return
 	}
-	t.Problem = what + ": " + problem(err)
+	t.ended(err)
+	t.Problem = what + ": " + t.Problem
+}
+
+func (t *transcript) ended(err error) {
+	t.Problem, t.late = problem(err), errors.Is(err, errLate)
 }
 
 // trialJob is the job that every module is tried with.

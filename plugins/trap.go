@@ -44,8 +44,11 @@ type stopped struct{ err error }
 func (s *stopped) Error() string { return s.err.Error() }
 func (s *stopped) Unwrap() error { return s.err }
 
+// errLate is within the error of a guest that ran for too long.
+var errLate = errors.New("out of time")
+
 func outOfTime(limit time.Duration) *stopped {
-	return &stopped{fault.New(fault.ImportFailed,
+	return &stopped{fault.Wrap(fault.ImportFailed, errLate,
 		"the plugin ran for more than %v on one batch; make it touch less memory, or raise the limit of a batch's time", limit)}
 }
 

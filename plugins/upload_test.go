@@ -239,6 +239,19 @@ func TestMemoryComesBack(t *testing.T) {
 	}
 }
 
+// A machine on which the interpreter is slow says nothing about the module.
+func TestSlowInterpreter(t *testing.T) {
+	limits := DefaultLimits()
+	metered, _, err := meter.Rewrite(plugintest.Guest{Process: spin("")}.Bytes(), limits.meter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := tryModule(context.Background(), metered, childRequest{Limits: limits}, time.Nanosecond)
+	if err != nil || reply.Refused != "" || !strings.HasPrefix(reply.Report.Problem, "the plugin trapped") {
+		t.Errorf("%+v %v", reply, err)
+	}
+}
+
 func FuzzUpload(f *testing.F) {
 	f.Add(plugintest.Guest{}.Bytes())
 	f.Add(guiltyGuest("unreachable"))
@@ -251,7 +264,7 @@ func FuzzUpload(f *testing.F) {
 		if err != nil {
 			return
 		}
-		reply, err := tryModule(context.Background(), metered, childRequest{Limits: limits})
+		reply, err := tryModule(context.Background(), metered, childRequest{Limits: limits}, interpretTime)
 		if err != nil || reply.Report == nil && reply.Refused == "" {
 			t.Error("neither a report nor a refusal")
 		}
