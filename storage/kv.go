@@ -25,7 +25,8 @@ var (
 	ErrGuard    = errors.New("storage: a guarded key has changed")
 	ErrTooLarge = errors.New("storage: commit is over the limit of keys or bytes")
 	ErrDamaged  = errors.New("storage: damaged value")
-	ErrStop     = errors.New("storage: stop scanning") // what a Scan's fn returns to end early
+	ErrFormat   = errors.New("storage: another format on disk") // sound, but of another version of Sluice
+	ErrStop     = errors.New("storage: stop scanning")          // what a Scan's fn returns to end early
 )
 
 // Op is one put or delete of a commit.

@@ -67,7 +67,11 @@ func (s *Set) openSecret(ctx context.Context) error {
 		value, _, err := s.kv.Get(ctx, key)
 		if err == nil {
 			version, secret, err := storage.Open(key, value, sealSecret)
-			if err != nil || version != formatVersion || len(secret) != secretBytes {
+			if err == nil && version != formatVersion {
+				return fmt.Errorf("%w: the tables in this store are of format %d, and this version of Sluice reads format %d; "+
+					"open the store with the version that wrote it", storage.ErrFormat, version, formatVersion)
+			}
+			if err != nil || len(secret) != secretBytes {
 				return damaged("secret", key)
 			}
 			s.secret = secret
