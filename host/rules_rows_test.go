@@ -261,3 +261,17 @@ func TestInvalidEncoding(t *testing.T) {
 	c.json("{\"rows\":[{\"name\":\"A\"}],\"tags\":[\"\xff\"]}").wantSaid(t, "option", "400 validation_error tags")
 	c.post("/v1/companies", "{\"name\":\"A\xff\"}").want(t, 400, "validation_error")
 }
+
+// Rule 2.95: half of a surrogate pair is no character either, in whatever form
+// it comes.
+func TestLoneSurrogates(t *testing.T) {
+	c := newHouse(t)
+	c.json(`{"rows":[{"name":"A\ud800"},{"name":"B"},{"name":"C","custom":{"k\udfff":"x"}},{"name":"D","tags":["\udc00"]},{"name":"\ud83d\ude00"}]}`).
+		wantSaid(t, "rows", "200 completed 2+0+0+3=5 [1 name invalid_encoding] [3 custom invalid_encoding] [4 tags invalid_encoding]")
+	c.ndjson("", `{"name":"A\ud83d"}`+"\n"+`{"name":"E"}`+"\n").wantSaid(t, "ndjson", "200 completed 1+0+0+1=2 [1:1 name invalid_encoding]")
+	c.json(`{"csv":"name\nA\ud800\nF\n"}`).wantSaid(t, "csv", "200 completed 1+0+0+1=2 [1:2 name invalid_encoding]")
+	c.json(`{"csv":"name\ud800\nA\n"}`).wantSaid(t, "header", "400 validation_error")
+	c.json(`{"rows":[{"name":"A"}],"tags":["\udfff"]}`).wantSaid(t, "option", "400 validation_error tags")
+	c.post("/v1/companies", `{"name":"A\ud800"}`).want(t, 400, "validation_error")
+	c.wantStored("name=B", "name=😀", "name=E", "name=F")
+}

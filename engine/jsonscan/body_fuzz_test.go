@@ -99,7 +99,8 @@ func FuzzBody(f *testing.F) {
 		}
 		want, ok := modelBody(plain)
 		if !ok {
-			if err == nil {
+			// Halves of surrogate pairs are one name for encoding/json only.
+			if err == nil && !bytes.Contains(bytes.ToLower(plain), []byte(`\ud`)) {
 				t.Fatalf("%q was read", text)
 			}
 			return
@@ -112,6 +113,12 @@ func FuzzBody(f *testing.F) {
 				}
 			}
 			t.Fatalf("%q: %v", text, err)
+		}
+		for i := range got.Options {
+			got.Options[i] = asModel(got.Options[i])
+		}
+		if got.CSV != nil {
+			got.CSV = new(asModel(*got.CSV))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("%q (-want +got):\n%s", text, diff)

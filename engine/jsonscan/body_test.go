@@ -64,7 +64,7 @@ var bodies = []struct {
 	{`{"csv":"a,b\r\n\"x\" \\ \/ \b\f\t\u0041\u00e4\u20AC\ud83d\ude00\n"}`,
 		parts{CSV: new("a,b\r\n\"x\" \\ / \b\f\tAä€😀\n")}},
 	{`{"csv":"\ud800|\udc00|\ud800\ud800\udc00|\ud800\n|\ud800"}`,
-		parts{CSV: new("\ufffd|\ufffd|\ufffd\U00010000|\ufffd\n|\ufffd")}},
+		parts{CSV: new("\xed\xa0\x80|\xed\xb0\x80|\xed\xa0\x80\U00010000|\xed\xa0\x80\n|\xed\xa0\x80")}},
 	{"{\"csv\":\"\xff\u2028\x7f\",\"rows\":[\"\xfe\"]}", parts{CSV: new("\xff\u2028\x7f"), Rows: new("\"\xfe\"\n")}},
 	{`{"a":"` + strings.Repeat("x", 100) + `","rows":[` + strings.Repeat("[", 510) + strings.Repeat("]", 510) + `]}`,
 		parts{Options: []string{`a="` + strings.Repeat("x", 100) + `"`}, Rows: new(strings.Repeat("[", 510) + strings.Repeat("]", 510) + "\n")}},

@@ -97,7 +97,7 @@ func TestDecoderRows(t *testing.T) {
 		`1/1 {"a":"\"\\\/\b\f\n\r\t\u0041\u00e4\u20ac\ud83d\ude00!"} | a text `+"\"\\/\b\f\n\r\tA\u00e4€😀!")
 	f(`{"a":"\ud800","b":"\ude00x","c":"\ud800\ud800\udc00","d":"\ud800\n","e":"\ud800é"}`,
 		`1/1 {"a":"\ud800","b":"\ude00x","c":"\ud800\ud800\udc00","d":"\ud800\n","e":"\ud800é"}`+
-			" | a text \ufffd | b text \ufffdx | c text \ufffd\U00010000 | d text \ufffd\n | e text \ufffdé")
+			" | a text \xed\xa0\x80 | b text \xed\xb8\x80x | c text \xed\xa0\x80\U00010000 | d text \xed\xa0\x80\n | e text \xed\xa0\x80é")
 	f("{\"a\":\"\xff\x80\"}", "1/1 {\"a\":\"\xff\x80\"} | a text \xff\x80")
 	f("{}\n"+byteOrderMark+"{}", `1/1 {}`, "2/2 "+byteOrderMark+`{} ! malformed: invalid JSON at offset 0: expected a value, found byte 0xef`)
 	// The last of equal keys wins, however they are written.

@@ -3,7 +3,9 @@ package jsonscan
 import "unicode/utf8"
 
 // surrogates joins the halves of surrogate pairs, which may come in escapes
-// that lie apart in a stream. A half without its other half is U+FFFD.
+// that lie apart in a stream. A half without its other half is no character: it
+// becomes three bytes that are not UTF-8, so that validation finds it as it finds
+// every other one.
 type surrogates struct {
 	high rune // waiting for its low half, or 0
 }
@@ -21,16 +23,24 @@ func (s *surrogates) append(dst []byte, r rune) []byte {
 		s.high = r
 		return dst
 	}
-	return utf8.AppendRune(dst, r) // a lone low half comes out as U+FFFD
+	if r >= low && r < end {
+		return appendHalf(dst, r)
+	}
+	return utf8.AppendRune(dst, r)
 }
 
 // flush ends the wait for a low half: anything but its escape followed.
 func (s *surrogates) flush(dst []byte) []byte {
 	if s.high != 0 {
+		dst = appendHalf(dst, s.high)
 		s.high = 0
-		dst = utf8.AppendRune(dst, utf8.RuneError)
 	}
 	return dst
+}
+
+// appendHalf writes half a pair as UTF-8 would, if it were allowed there.
+func appendHalf(dst []byte, r rune) []byte {
+	return append(dst, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
 }
 
 // unescape appends the text of the string whose first byte after the opening

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"sluice/engine"
 	"sluice/engine/batch"
@@ -112,11 +113,14 @@ func setTags(o *optionSet, raw []byte) error {
 		if t == nil {
 			return invalidOption("tags", "tags must be an array of strings")
 		}
-		if err := addTag(o, *t); err != nil {
-			return err
-		}
 	}
-	return nil
+	// Read again by the rows' own reader, which tells what is no character.
+	return jsonscan.Tags(raw, func(tag []byte) error {
+		if !utf8.Valid(tag) {
+			return invalidOption("tags", "tags must be valid UTF-8")
+		}
+		return addTag(o, string(tag))
+	})
 }
 
 // addTag adds one tag; blank ones and those that are there already are none.
