@@ -14,7 +14,8 @@
 //
 // Badger writes through memory maps of sparse files. A disk that fills up under
 // it kills the process with SIGBUS, so commits are refused while less than
-// Config.MinFreeBytes is free; whoever else fills the same disk can still do it.
+// Config.MinFreeBytes is free, and Open refuses with less than a quarter of that;
+// whoever else fills the same disk while files are being written can still do it.
 //
 // At Open Badger drops, without a word, whatever follows the first damaged entry
 // of a memtable's log, and of the newest value log. After a crash that is the
@@ -54,6 +55,7 @@ type KV struct {
 	collecting sync.Mutex   // one collection at a time
 	writing    sync.Mutex   // one write at a time: the committer's or the collector's
 	written    atomic.Int64 // bytes of values written since the last collection
+	refused    atomic.Bool  // a commit, for want of room, since the collector looked
 
 	mu     sync.Mutex // guards closed and, with it, the growth of users
 	closed bool
@@ -68,6 +70,9 @@ func Open(cfg Config) (*KV, error) {
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	if err := cfg.roomToOpen(); err != nil {
+		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
 	}
 	kv := &KV{cfg: cfg, log: newLogger(cfg.Logger)}
 	kv.db, err = badger.OpenManaged(cfg.options(kv.log))

@@ -63,10 +63,11 @@ func (kv *KV) collectUntil(ctx context.Context) {
 		}
 		written, ratio := kv.written.Load(), busyRatio
 		idle := written == before
-		if idle {
+		full := kv.refused.Swap(false) && written > 0
+		if idle || full {
 			ratio = idleRatio
 		}
-		if written >= collectBytes || idle && written >= idleBytes {
+		if written >= collectBytes || idle && written >= idleBytes || full {
 			if err := kv.collect(ctx, ratio); err != nil && ctx.Err() == nil {
 				kv.cfg.Logger.Warn("collect value log", "error", err)
 			}
@@ -97,7 +98,7 @@ func (kv *KV) collect(ctx context.Context, ratio float64) error {
 	files := 0
 	for ctx.Err() == nil {
 		// A rewrite needs room before it gives any.
-		if err := kv.room(int(kv.cfg.ValueLogFileSize)); err != nil {
+		if err := kv.roomToCollect(int(kv.cfg.ValueLogFileSize)); err != nil {
 			return err
 		}
 		err := kv.db.RunValueLogGC(ratio)
@@ -128,7 +129,7 @@ func (kv *KV) flush(ctx context.Context) error {
 		ops[i] = storage.Op{Key: binary.BigEndian.AppendUint16(nil, uint16(i)), Value: make([]byte, fillValue)}
 	}
 	fill := func() error {
-		if err := kv.room(fillKeys * fillValue); err != nil {
+		if err := kv.roomToCollect(fillKeys * fillValue); err != nil {
 			return err
 		}
 		err := kv.writeAs(ownKey, ops)

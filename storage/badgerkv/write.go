@@ -58,6 +58,9 @@ func (b *budget) spend(ops []storage.Op) bool {
 
 // write makes ops durable and then visible. Only the committer calls it.
 func (kv *KV) write(ops []storage.Op) error {
+	for i := range ops {
+		kv.written.Add(int64(len(ops[i].Value)))
+	}
 	return kv.writeAs(dataKey, ops)
 }
 
@@ -81,7 +84,6 @@ func (kv *KV) writeAs(stored func(key []byte) []byte, ops []storage.Op) error {
 		} else if err != nil {
 			return fmt.Errorf("add to transaction: %w", err)
 		}
-		kv.written.Add(int64(len(ops[i].Value)))
 	}
 	if err := txn.CommitAt(version, nil); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
@@ -94,14 +96,35 @@ func (kv *KV) writeAs(stored func(key []byte) []byte, ops []storage.Op) error {
 	return nil
 }
 
-// room refuses a write that the disk may not hold.
+// room refuses a write that the disk may not hold. Where it does, the collector is
+// to look for what can be given back.
 func (kv *KV) room(bytes int) error {
-	free, total, err := kv.cfg.diskSpace(kv.cfg.Dir)
+	err := kv.cfg.room(func(reserve uint64) uint64 { return reserve + uint64(bytes) })
+	if err != nil {
+		kv.refused.Store(true)
+	}
+	return err
+}
+
+// roomToCollect lets the collector use half of what is held back from writes, so
+// that a store which takes no more of them can still make room.
+func (kv *KV) roomToCollect(bytes int) error {
+	return kv.cfg.room(func(reserve uint64) uint64 { return reserve/2 + uint64(bytes) })
+}
+
+// roomToOpen refuses to open a store where replaying its logs, through memory maps
+// too, would kill the process. What was held back for that is used.
+func (c Config) roomToOpen() error {
+	return c.room(func(reserve uint64) uint64 { return reserve / 4 })
+}
+
+// room compares what is free with what is needed, given the reserve.
+func (c Config) room(needed func(reserve uint64) uint64) error {
+	free, total, err := c.diskSpace(c.Dir)
 	if err != nil {
 		return fmt.Errorf("ask for disk space: %w", err)
 	}
-	need := min(kv.cfg.MinFreeBytes, total/4) + uint64(bytes)
-	if free < need {
+	if need := needed(min(c.MinFreeBytes, total/4)); free < need {
 		return fault.New(fault.Overloaded, "The disk is nearly full: %d MB are free, %d MB are needed. Free some, or lower the reserve.",
 			free>>20, need>>20)
 	}
