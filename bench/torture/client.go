@@ -30,9 +30,10 @@ type request struct {
 
 // reply is a whole answer.
 type reply struct {
-	status   int
-	replayed bool
-	body     []byte
+	status     int
+	replayed   bool
+	retryAfter string
+	body       []byte
 }
 
 // data decodes the answer's data.
@@ -48,14 +49,15 @@ func (r *reply) data(into any) error {
 type server struct {
 	url    string
 	http   *http.Client
+	stats  *stats
 	killed atomic.Bool // from just before the signal on
 }
 
 // requestTimeout bounds a request: longer is a violation.
 const requestTimeout = time.Minute
 
-func newServer(url string) *server {
-	return &server{url: url, http: &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+func newServer(url string, st *stats) *server {
+	return &server{url: url, stats: st, http: &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64, DisableCompression: true}}}
 }
 
@@ -89,6 +91,9 @@ func (s *server) do(ctx context.Context, token string, r request) (*reply, error
 		if rep.status != http.StatusServiceUnavailable && rep.status != http.StatusTooManyRequests {
 			return rep, nil
 		}
+		if err := s.refused(rep); err != nil {
+			return nil, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -98,6 +103,20 @@ func (s *server) do(ctx context.Context, token string, r request) (*reply, error
 			return nil, errKilled
 		}
 	}
+}
+
+// refused counts an answer that asks for the request again, which must say why
+// and when.
+func (s *server) refused(rep *reply) error {
+	code := "rate_limited"
+	if rep.status == http.StatusServiceUnavailable {
+		code = "overloaded"
+		s.stats.refused.Add(1)
+	}
+	if !bytes.Contains(rep.body, []byte(`"code":"`+code+`"`)) || rep.retryAfter == "" {
+		return fmt.Errorf("%d %.300s with Retry-After %q, want the code %s and Retry-After", rep.status, rep.body, rep.retryAfter, code)
+	}
+	return nil
 }
 
 func (s *server) once(ctx context.Context, token string, r request) (*reply, error) {
@@ -121,7 +140,8 @@ func (s *server) once(ctx context.Context, token string, r request) (*reply, err
 	if err != nil {
 		return nil, err
 	}
-	return &reply{status: resp.StatusCode, replayed: resp.Header.Get("Idempotent-Replayed") == "true", body: body}, nil
+	return &reply{status: resp.StatusCode, replayed: resp.Header.Get("Idempotent-Replayed") == "true",
+		retryAfter: resp.Header.Get("Retry-After"), body: body}, nil
 }
 
 // want holds the answer to r to its status.

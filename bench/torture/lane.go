@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type lane struct {
 	maxRows int // of a queued import
 	rng     *rand.Rand
 	stats   *stats
+	steps   atomic.Int64 // that are done
 
 	state  state       // after everything acknowledged that has ended
 	jobs   []*job      // acknowledged and not yet seen to have ended, in order
@@ -68,7 +70,14 @@ type kept struct {
 
 // run sends requests until the server is killed. An error is a violation.
 func (l *lane) run(ctx context.Context, s *server) error {
-	if err := s.whileAlive(func() error { return l.step(ctx, s) }); err != nil {
+	err := s.whileAlive(func() error {
+		if err := l.step(ctx, s); err != nil {
+			return err
+		}
+		l.steps.Add(1)
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("lane %s: %w", l.name, err)
 	}
 	return nil

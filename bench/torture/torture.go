@@ -25,6 +25,7 @@ type Config struct {
 	Seed   uint64
 	Rounds int           // kills at most
 	For    time.Duration // no round is begun after this time; 0: no such end
+	Fills  int           // rounds on a full disk
 	Out    io.Writer
 
 	Tenants int
@@ -37,7 +38,7 @@ type Config struct {
 
 // DefaultConfig is a run of a few minutes.
 func DefaultConfig() Config {
-	return Config{Binary: "bin/sluice", Module: "plugins/examples/cleaner/cleaner.wasm", Seed: 1, Rounds: 60,
+	return Config{Binary: "bin/sluice", Module: "plugins/examples/cleaner/cleaner.wasm", Seed: 1, Rounds: 60, Fills: 6,
 		Out: os.Stdout, Tenants: 3, Lanes: 3, Domains: 1500, MaxRows: 12_000, Check: 5, MaxLife: 1500 * time.Millisecond}
 }
 
@@ -45,6 +46,7 @@ func DefaultConfig() Config {
 type stats struct {
 	kills, early, stops                                                  atomic.Int64
 	syncs, jobs, cancels, singles, offices, cuts, open, applied, replays atomic.Int64
+	refused                                                              atomic.Int64 // 503
 }
 
 func (s *stats) String() string {
@@ -57,7 +59,8 @@ func (s *stats) String() string {
 // run is one Run under way.
 type run struct {
 	Config
-	data    string
+	dir     string
+	data    string // in dir
 	admin   string
 	rng     *rand.Rand
 	stats   stats
@@ -66,28 +69,41 @@ type run struct {
 
 // Run tortures a server. It returns an error at the first violation.
 func Run(ctx context.Context, cfg Config) (err error) {
-	r := &run{Config: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
-	dir := cfg.Dir
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "sluice-torture-"); err != nil {
-			return err
-		}
+	r, err := newRun(cfg)
+	if err != nil {
+		return err
 	}
-	r.data = filepath.Join(dir, "data")
-	fmt.Fprintf(r.Out, "torture: seed %d, folder %s\n", cfg.Seed, dir)
+	fmt.Fprintf(r.Out, "torture: seed %d, folder %s\n", cfg.Seed, r.dir)
 	began := time.Now()
 	round := 0
 	for ; round < cfg.Rounds && (cfg.For == 0 || time.Since(began) < cfg.For) && err == nil; round++ {
 		if err = r.round(ctx, round); err != nil {
-			err = fmt.Errorf("seed %d, round %d: %w\nthe folder is kept: %s", cfg.Seed, round, err, dir)
+			err = fmt.Errorf("seed %d, round %d: %w\nthe folder is kept: %s", cfg.Seed, round, err, r.dir)
 		}
 	}
 	if err == nil {
 		err = r.last(ctx)
 	}
 	fmt.Fprintf(r.Out, "torture: %d rounds in %s: %s\n", round, time.Since(began).Round(time.Second), &r.stats)
-	if err == nil && cfg.Dir == "" {
-		err = os.RemoveAll(dir)
+	return r.cleanUp(err)
+}
+
+func newRun(cfg Config) (*run, error) {
+	r := &run{Config: cfg, dir: cfg.Dir, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
+	if r.dir == "" {
+		var err error
+		if r.dir, err = os.MkdirTemp("", "sluice-torture-"); err != nil {
+			return nil, err
+		}
+	}
+	r.data = filepath.Join(r.dir, "data")
+	return r, nil
+}
+
+// cleanUp removes the folder of a run without a violation.
+func (r *run) cleanUp(err error) error {
+	if err == nil && r.Dir == "" {
+		err = os.RemoveAll(r.dir)
 	}
 	return err
 }
@@ -102,7 +118,7 @@ func (r *run) round(ctx context.Context, n int) error {
 		return err
 	}
 	defer p.Kill()
-	s := newServer(p.URL)
+	s := newServer(p.URL, &r.stats)
 	defer s.ended()
 	if err := r.compare(ctx, s, n == 0); err != nil {
 		return withLog(err, p)
@@ -112,13 +128,7 @@ func (r *run) round(ctx context.Context, n int) error {
 		life /= 10
 	}
 	orderly := r.rng.IntN(12) == 0
-	var load errgroup.Group
-	for _, t := range r.tenants {
-		for _, l := range t.lanes {
-			load.Go(func() error { return l.run(ctx, s) })
-		}
-		load.Go(func() error { return t.office.run(ctx, s) })
-	}
+	load := r.load(ctx, s)
 	time.Sleep(life)
 	alive := p.Alive()
 	s.killed.Store(true)
@@ -145,6 +155,18 @@ func (r *run) round(ctx context.Context, n int) error {
 		return r.check(ctx, p)
 	}
 	return nil
+}
+
+// load has all lanes and offices send until the server is killed.
+func (r *run) load(ctx context.Context, s *server) *errgroup.Group {
+	load := new(errgroup.Group)
+	for _, t := range r.tenants {
+		for _, l := range t.lanes {
+			load.Go(func() error { return l.run(ctx, s) })
+		}
+		load.Go(func() error { return t.office.run(ctx, s) })
+	}
+	return load
 }
 
 // killEarly kills, now and then, a server while it starts.
@@ -190,15 +212,9 @@ func (r *run) populate(ctx context.Context, s *server) error {
 	}
 	for i := range r.Tenants {
 		t := &tenant{name: fmt.Sprintf("t%d", i)}
-		rep, err := s.do(ctx, r.admin, keyRequest(t.name))
-		if err != nil {
+		if t.token, err = r.key(ctx, s, t.name); err != nil {
 			return err
 		}
-		var made struct{ Key string }
-		if err := rep.data(&made); err != nil {
-			return err
-		}
-		t.token = made.Key
 		t.office = &office{tenant: t.name, token: t.token, admin: r.admin, wasm: wasm, stats: &r.stats,
 			rng: rand.New(rand.NewPCG(r.Seed, uint64(100+i))), at: desk{keys: map[string]string{}}}
 		if err := t.office.upload(ctx, s); err != nil {
@@ -213,6 +229,17 @@ func (r *run) populate(ctx context.Context, s *server) error {
 	return nil
 }
 
+// key makes an API key of a tenant.
+func (r *run) key(ctx context.Context, s *server, tenant string) (string, error) {
+	rep, err := s.do(ctx, r.admin, keyRequest(tenant))
+	if err != nil {
+		return "", err
+	}
+	var made struct{ Key string }
+	err = rep.data(&made)
+	return made.Key, err
+}
+
 // last compares once more, tells every import and has the folder checked.
 func (r *run) last(ctx context.Context) error {
 	p, err := process.Start(ctx, r.Binary, r.data)
@@ -220,7 +247,7 @@ func (r *run) last(ctx context.Context) error {
 		return err
 	}
 	defer p.Kill()
-	s := newServer(p.URL)
+	s := newServer(p.URL, &r.stats)
 	defer s.ended()
 	if err := r.compare(ctx, s, len(r.tenants) == 0); err != nil {
 		return withLog(err, p)

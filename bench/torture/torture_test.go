@@ -70,7 +70,7 @@ func fake(t *testing.T, answers map[string]string, replayed bool) *server {
 		_, _ = io.WriteString(w, body) // to a client that is there
 	}))
 	t.Cleanup(h.Close)
-	s := newServer(h.URL)
+	s := newServer(h.URL, &stats{})
 	t.Cleanup(s.ended)
 	return s
 }

@@ -1,5 +1,8 @@
-// Command torture kills a server at random and checks that nothing is lost: the
-// run of make torture.
+// Command torture tries to make a server lose something: the runs of make torture.
+//
+//	torture [flags] [kills] [full]
+//
+// kills, the default, kills it at random; full fills its disk.
 package main
 
 import (
@@ -23,11 +26,24 @@ func main() {
 	flag.DurationVar(&cfg.For, "for", 0, "begin no round after this time; 0: no such end")
 	flag.IntVar(&cfg.Check, "check", cfg.Check, "every how many rounds the folder is checked; 0: at the end alone")
 	flag.IntVar(&cfg.MaxRows, "max-rows", cfg.MaxRows, "of a queued import")
+	flag.IntVar(&cfg.Fills, "fills", cfg.Fills, "how often the disk is filled")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := torture.Run(ctx, cfg); err != nil {
-		fmt.Fprintln(os.Stderr, "torture:", err)
-		os.Exit(1)
+	runs := map[string]func(context.Context, torture.Config) error{"kills": torture.Run, "full": torture.Full}
+	names := flag.Args()
+	if len(names) == 0 {
+		names = []string{"kills"}
+	}
+	for _, name := range names {
+		run, ok := runs[name]
+		if !ok {
+			fmt.Fprintf(os.Stderr, "torture: there is no run %q\n", name)
+			os.Exit(2)
+		}
+		if err := run(ctx, cfg); err != nil {
+			fmt.Fprintln(os.Stderr, "torture:", err)
+			os.Exit(1)
+		}
 	}
 }
