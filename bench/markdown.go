@@ -10,7 +10,7 @@ func (r *Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Revision %s on %s:\n%s.\n`%s` reproduces it;\n[METHODOLOGY.md](bench/METHODOLOGY.md) says how it was measured and what is unfair to whom.\n",
 		r.Revision, r.Started.Format("2 January 2006"), r.machine(), r.Command)
-	fmt.Fprintf(&b, "Medians of interleaved runs, ± half of their spread; files of %s rows (%s), seed %d.\n", thousands(float64(r.Rows)), r.fileSize(), r.Seed)
+	fmt.Fprintf(&b, "%s; files of %s rows (%s), seed %d.\n", r.rounds(), thousands(float64(r.Rows)), r.fileSize(), r.Seed)
 	bulk, small := r.tables()
 	if bulk != nil {
 		b.WriteString("\nWhole files, from the first byte sent to the job's end, durable; \"of floor\" is the time in which the machine\nreceives, scans, hashes, compresses and fsyncs the same bytes, as a share:\n\n")
@@ -36,6 +36,26 @@ func (r *Report) Markdown() string {
 		fmt.Fprintf(&b, "\nThe run was cut short: %s.\n", r.Incomplete)
 	}
 	return b.String()
+}
+
+// rounds says of how many runs a figure is, for a reader who weighs it.
+func (r *Report) rounds() string {
+	least, most := 0, 0
+	for _, res := range r.Results {
+		if n := len(res.Runs); n > 0 {
+			if least == 0 || n < least {
+				least = n
+			}
+			most = max(most, n)
+		}
+	}
+	switch {
+	case most <= 1:
+		return "One run of each"
+	case least == most:
+		return fmt.Sprintf("Medians of %d interleaved runs, ± half of their spread", most)
+	}
+	return fmt.Sprintf("Medians of %d to %d interleaved runs, ± half of their spread", least, most)
 }
 
 // fileSize is the size of the main file, as the floor received it.
