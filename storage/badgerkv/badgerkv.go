@@ -49,6 +49,7 @@ type KV struct {
 	db        *badger.DB
 	log       *logger
 	snapshots snapshots
+	names     *names // used by whoever holds writing
 	commits   *committer
 	collector *collector
 
@@ -81,6 +82,9 @@ func Open(cfg Config) (*KV, error) {
 			return nil, fmt.Errorf("%w: %s", ErrInUse, cfg.Dir)
 		}
 		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
+	}
+	if kv.names, err = openNames(cfg.Dir); err != nil {
+		return nil, errors.Join(err, kv.db.Close())
 	}
 	kv.snapshots.publish(kv.db.MaxVersion())
 	kv.db.SetDiscardTs(kv.snapshots.oldest())

@@ -91,6 +91,9 @@ func (kv *KV) writeAs(stored func(key []byte) []byte, ops []storage.Op) error {
 	if kv.log.syncFailed.Load() {
 		return errSync
 	}
+	if err := kv.names.sync(); err != nil {
+		return err
+	}
 	kv.snapshots.publish(version)
 	kv.db.SetDiscardTs(kv.snapshots.oldest())
 	return nil

@@ -51,7 +51,7 @@ func DefaultOptions() Options {
 		Calls: Calls{
 			Write:   (*os.File).Write,
 			Sync:    syncData,
-			SyncDir: syncDir,
+			SyncDir: storage.SyncDir,
 			Space:   storage.DiskSpace,
 		},
 	}
