@@ -31,9 +31,16 @@ type Server struct {
 
 // Start starts the binary with the data folder and waits until it listens.
 func Start(ctx context.Context, binary, data string, args ...string) (*Server, error) {
+	return StartUnder(ctx, nil, binary, data, args...)
+}
+
+// StartUnder is Start by another command, which gets the server's as its last
+// arguments and becomes it: strace -D, nice.
+func StartUnder(ctx context.Context, by []string, binary, data string, args ...string) (*Server, error) {
 	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--data", data}, args...)
 	s := &Server{Data: data, binary: binary, log: new(lockedBuffer), exited: make(chan struct{})}
-	s.cmd = exec.CommandContext(ctx, binary, args...)
+	command := append(append([]string{}, by...), append([]string{binary}, args...)...)
+	s.cmd = exec.CommandContext(ctx, command[0], command[1:]...)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

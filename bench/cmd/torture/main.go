@@ -1,8 +1,9 @@
 // Command torture tries to make a server lose something: the runs of make torture.
 //
-//	torture [flags] [kills] [full]
+//	torture [flags] [kills] [full] [syncs]
 //
-// kills, the default, kills it at random; full fills its disk.
+// kills, the default, kills it at random; full fills its disk; syncs traces it, to
+// see a sync before each acknowledgement.
 package main
 
 import (
@@ -30,7 +31,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	runs := map[string]func(context.Context, torture.Config) error{"kills": torture.Run, "full": torture.Full}
+	runs := map[string]func(context.Context, torture.Config) error{"kills": torture.Run, "full": torture.Full, "syncs": torture.Syncs}
 	names := flag.Args()
 	if len(names) == 0 {
 		names = []string{"kills"}
