@@ -166,7 +166,7 @@ func TestQueuedImport(t *testing.T) {
 		t.Error("the upload stays in the spool")
 	}
 	var csv strings.Builder
-	if err := h.ErrorsCSV(ctx, tenant, d.JobID, &csv); err != nil {
+	if err := h.ErrorsCSV(ctx, tenant, d.JobID, false, &csv); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.SplitN(csv.String(), "\n", 3)

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"sluice/engine/batch"
 	"sluice/engine/charset"
 	"sluice/engine/csvscan"
-	"sluice/engine/fault"
 	"sluice/engine/jsonscan"
 	"sluice/engine/tuple"
 )
@@ -85,13 +83,15 @@ func (e *Engine) Results(ctx context.Context, tenant, id string, fn func(RowResu
 // the error's code and message; of several errors, all of them.
 //
 // Rows of JSON become a CSV with a column for every key of the failed rows.
-// Where the limit of the report was passed, rows come without cells.
-func (e *Engine) ErrorsCSV(ctx context.Context, tenant, id string, w io.Writer) (err error) {
+// Where the limit of the report was passed, rows come without cells. For a
+// spreadsheet, cells that it would take for formulas begin with an apostrophe.
+func (e *Engine) ErrorsCSV(ctx context.Context, tenant, id string, spreadsheet bool, w io.Writer) (err error) {
 	job, err := e.Job(ctx, tenant, id)
 	if err != nil {
 		return err
 	}
-	f := &rowFile{w: w, dialect: csvscan.Default, columns: job.Columns, header: job.Options.HasHeader, cut: job.ReportCutFrom}
+	f := &rowFile{w: w, dialect: csvscan.Default, columns: job.Columns, header: job.Options.HasHeader,
+		cut: job.ReportCutFrom, spreadsheet: spreadsheet}
 	if job.Format == CSV {
 		f.dialect = csvscan.Dialect{Delimiter: job.Dialect.Delimiter[0]}
 		if job.Dialect.Quote != "" {
@@ -145,120 +145,4 @@ func (e *Engine) failedKeys(ctx context.Context, tenant, id string) (keys []stri
 		return nil
 	})
 	return keys, err
-}
-
-// rowFile writes failed rows as CSV.
-type rowFile struct {
-	w       io.Writer
-	dialect csvscan.Dialect
-	json    bool // cells are JSON objects
-	header  bool
-	columns []string
-	cut     uint64 // first row whose cells were not kept; 0: all were
-	line    []byte
-	cells   int // in line
-}
-
-func (f *rowFile) begin() error {
-	if !f.header {
-		return nil
-	}
-	for _, c := range f.columns {
-		f.add([]byte(c))
-	}
-	f.add([]byte("_error_code"))
-	f.add([]byte("_error_message"))
-	return f.end()
-}
-
-// add appends one cell to the line.
-func (f *rowFile) add(cell []byte) {
-	f.next(1)
-	f.line = csvscan.AppendCell(f.line, cell, f.dialect)
-}
-
-// next makes room for n cells.
-func (f *rowFile) next(n int) {
-	if f.cells > 0 {
-		f.line = append(f.line, f.dialect.Delimiter)
-	}
-	f.cells += n
-}
-
-func (f *rowFile) row(r *failedRow) error {
-	if r == nil {
-		return nil
-	}
-	codes := make([]string, len(r.errs))
-	messages := make([]string, len(r.errs))
-	for i, e := range r.errs {
-		codes[i], messages[i] = string(e.Code), e.Message
-		if e.Column != "" {
-			messages[i] = e.Column + ": " + e.Message
-		}
-	}
-	if f.cut > 0 && r.number >= f.cut && r.cells == nil {
-		messages = append(messages, fmt.Sprintf("row %d; from row %d on the report is full, and cells were not kept (--max-report-bytes)", r.number, f.cut))
-	}
-	switch {
-	case f.json:
-		f.object(r.cells)
-	case uncut(r.errs):
-		f.add(r.cells)
-	default:
-		f.next(f.count(r.cells))
-		f.line = append(f.line, r.cells...)
-	}
-	for f.cells < len(f.columns) { // the error's code comes under its header
-		f.add(nil)
-	}
-	f.add([]byte(strings.Join(codes, "; ")))
-	f.add([]byte(strings.Join(messages, "; ")))
-	return f.end()
-}
-
-// uncut reports whether a row could not be cut into cells; it is shown in one.
-func uncut(errs []RowError) bool {
-	return len(errs) > 0 && (errs[0].Code == fault.Malformed || errs[0].Code == fault.RowTooLarge)
-}
-
-// count counts the cells of a well-formed row.
-func (f *rowFile) count(row []byte) int {
-	n, quoted := 1, false
-	for _, c := range row {
-		switch {
-		case c == f.dialect.Quote && f.dialect.Quote != 0:
-			quoted = !quoted
-		case c == f.dialect.Delimiter && !quoted:
-			n++
-		}
-	}
-	return n
-}
-
-// object adds the values of a JSON row under the columns.
-func (f *rowFile) object(row []byte) {
-	values := map[string][]byte{}
-	if jsonscan.Valid(row) == nil {
-		_ = jsonscan.Object(row, func(key []byte, kind batch.Kind, value []byte) error {
-			if kind != batch.Null {
-				values[string(key)] = append([]byte(nil), value...)
-			}
-			return nil
-		})
-	}
-	if len(values) == 0 && len(row) > 0 {
-		f.add(row) // no object: shown as it was sent
-		return
-	}
-	for _, c := range f.columns {
-		f.add(values[c])
-	}
-}
-
-func (f *rowFile) end() error {
-	f.line = append(f.line, '\n')
-	_, err := f.w.Write(f.line)
-	f.line, f.cells = f.line[:0], 0
-	return err
 }

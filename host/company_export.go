@@ -6,12 +6,13 @@ import (
 	"fmt"
 
 	"sluice/engine/company"
+	"sluice/engine/csvscan"
 	"sluice/storage/table"
 )
 
 // exportCompanies streams all companies as they are now.
 func (s *Server) exportCompanies(r *Request) error {
-	q, err := r.parseQuery("format")
+	q, err := r.parseQuery("format", "spreadsheet")
 	if err != nil {
 		return err
 	}
@@ -38,6 +39,9 @@ func (s *Server) exportCompanies(r *Request) error {
 		}
 	default:
 		return badQuery("format", "must be csv or ndjson")
+	}
+	if w.asText, err = spreadsheet(q, format); err != nil {
+		return err
 	}
 	companies, err := s.table(r)
 	if err != nil {
@@ -79,7 +83,7 @@ func (w *companyWriter) appendCSV(dst []byte, c *company.Company) ([]byte, error
 	}
 	dst = appendID(dst, c.ID)
 	for _, f := range jsonOrder {
-		dst = appendCell(append(dst, ','), w.view.Text[f])
+		dst = w.appendText(append(dst, ','), w.view.Text[f])
 	}
 	dst = append(dst, ',')
 	w.cell = w.cell[:0]
@@ -89,7 +93,7 @@ func (w *companyWriter) appendCSV(dst []byte, c *company.Company) ([]byte, error
 		}
 		w.cell = append(w.cell, t...)
 	}
-	dst = append(appendCell(dst, w.cell), ',')
+	dst = append(w.appendText(dst, w.cell), ',')
 	if len(w.view.Custom) > 0 {
 		w.cell = w.appendCustom(w.cell[:0])
 		dst = appendCell(dst, w.cell)
@@ -97,6 +101,15 @@ func (w *companyWriter) appendCSV(dst []byte, c *company.Company) ([]byte, error
 	dst = appendTime(append(dst, ','), c.Created)
 	dst = appendTime(append(dst, ','), c.Updated)
 	return append(dst, '\r', '\n'), nil
+}
+
+// appendText appends a cell that a client wrote.
+func (w *companyWriter) appendText(dst, cell []byte) []byte {
+	if w.asText && csvscan.IsFormula(cell) {
+		w.quoted = csvscan.AppendAsText(w.quoted[:0], cell)
+		cell = w.quoted
+	}
+	return appendCell(dst, cell)
 }
 
 // appendCell appends one cell, in quotes where it needs them.

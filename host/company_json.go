@@ -11,8 +11,10 @@ import (
 // companyWriter writes companies as the API shows them. It holds scratch memory,
 // so one belongs to one goroutine.
 type companyWriter struct {
-	view company.View
-	cell []byte
+	view   company.View
+	cell   []byte
+	asText bool   // CSV is for a spreadsheet
+	quoted []byte // a cell that it would calculate
 }
 
 // jsonOrder is the order of a company's text fields in JSON and CSV.

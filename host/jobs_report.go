@@ -11,9 +11,9 @@ import (
 )
 
 // jobErrors streams the errors of a job's failed rows: as NDJSON, or as a CSV of
-// the rows themselves, to correct and send again.
+// the rows themselves, to correct and send again, or to look at in a spreadsheet.
 func (s *Server) jobErrors(r *Request) error {
-	params, err := r.parseQuery("format")
+	params, err := r.parseQuery("format", "spreadsheet")
 	if err != nil {
 		return err
 	}
@@ -23,6 +23,10 @@ func (s *Server) jobErrors(r *Request) error {
 	}
 	if !given && r.accepts(csvMedia) && !r.accepts(ndjsonType) {
 		format = "csv"
+	}
+	asText, err := spreadsheet(params, format)
+	if err != nil {
+		return err
 	}
 	job, err := s.job(r)
 	if err != nil {
@@ -42,7 +46,7 @@ func (s *Server) jobErrors(r *Request) error {
 	r.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-errors.csv"`, id))
 	ctx := r.Context()
 	r.Stream("text/csv; charset="+charset, func(w *bufio.Writer) error {
-		return s.backend.engine.ErrorsCSV(ctx, tenant, id, w)
+		return s.backend.engine.ErrorsCSV(ctx, tenant, id, asText, w)
 	})
 	return nil
 }

@@ -41,6 +41,21 @@ func (r *Request) accepts(media string) bool {
 	return false
 }
 
+// spreadsheet reads the parameter that asks for a CSV that a spreadsheet shows
+// and does not calculate.
+func spreadsheet(params map[string]string, format string) (bool, error) {
+	value, given := params["spreadsheet"]
+	switch {
+	case value != "true" && value != "false":
+		if given {
+			return false, badQuery("spreadsheet", "must be true or false")
+		}
+	case value == "true" && format != "csv":
+		return false, badQuery("spreadsheet", "is for CSV; set format=csv")
+	}
+	return value == "true", nil
+}
+
 // badQuery is the answer to one bad parameter.
 func badQuery(name, problem string) error {
 	var errs fieldErrors

@@ -153,6 +153,57 @@ func TestErrorsCSV(t *testing.T) {
 	}
 }
 
+// Rule 2.99: a CSV has cells as they were sent; for a spreadsheet those that it
+// would calculate begin with an apostrophe.
+func TestFormulas(t *testing.T) {
+	f := func(query, body, verbatim, asText string) {
+		t.Helper()
+		c := newHouse(t)
+		d := c.csv(query, body).importData(t)
+		for param, want := range map[string]string{"": verbatim, "&spreadsheet=false": verbatim, "&spreadsheet=true": asText} {
+			if got := string(c.get(d.ErrorsURL + "?format=csv" + param).body); got != want {
+				t.Errorf("%q%s:\n got %q\nwant %q", body, param, got, want)
+			}
+		}
+	}
+	const errors = `invalid_domain,"domain: ""@x"" is no domain; a host name of two labels or more is needed"` + "\n"
+	f("", "name,domain,=x\n\"=1,\"\"2\"\"\",@x,-3\n=4,d.example,\n",
+		"name,domain,=x,_error_code,_error_message\n\"=1,\"\"2\"\"\",@x,-3,"+errors,
+		"name,domain,'=x,_error_code,_error_message\n\"'=1,\"\"2\"\"\",'@x,'-3,"+errors)
+	// A cell that is a whole line, in a dialect of its own, whose quote is the mark.
+	const quoting = "malformed;'name: a quote stands inside a cell that does not start with one; put the cell in quotes and double each quote inside it'\n"
+	unquoted := strings.NewReplacer(`""`, `"`, `"domain`, `'domain`, `needed"`, `needed'`, `invalid_domain,`, `invalid_domain;`).Replace(errors)
+	f(`dialect={"delimiter":";","quote":"'"}`, "name;domain\n=A'B;x\n=C;@x\n",
+		"name;domain;_error_code;_error_message\n'=A''B;x';;"+quoting+"=C;@x;"+unquoted,
+		"name;domain;_error_code;_error_message\n'''=A''B;x';;"+quoting+"'''=C';'''@x';"+unquoted)
+	semicolons := strings.Replace(errors, ",", ";", 1)
+	f("", "name;domain\n\xc4;@x\n=\xd6;@x\n",
+		"name;domain;_error_code;_error_message\n\xc4;@x;"+semicolons+"=\xd6;@x;"+semicolons,
+		"name;domain;_error_code;_error_message\n\xc4;'@x;"+semicolons+"'=\xd6;'@x;"+semicolons)
+
+	c := newHouse(t)
+	d := c.json(`{"rows":[{"=k":"=1","domain":"@x","n":-5}]}`).importData(t)
+	const header, code = ",domain,n,_error_code,_error_message\n", ",-5,invalid_domain,"
+	plain, safe := string(c.get(d.ErrorsURL+"?format=csv").body), string(c.get(d.ErrorsURL+"?format=csv&spreadsheet=true").body)
+	if !strings.HasPrefix(plain, "=k"+header+"=1,@x"+code) || !strings.HasPrefix(safe, "'=k"+header+"'=1,'@x"+strings.Replace(code, "-5", "'-5", 1)) {
+		t.Errorf("rows of JSON:\n%s%s", plain, safe)
+	}
+
+	c.json(`{"rows":[{"name":"=1+\"1\"","domain":"a.example","phone":"+49 30","tags":["-t","u"],"custom":{"=k":"=v"}}]}`).wantSaid(t, "import", "200 completed 1+0+0+0=1")
+	export := func(query string) string { return string(c.get("/v1/companies/export" + query).body) }
+	if got := export("?format=csv"); !strings.Contains(got, `,"=1+""1""",a.example,`) || !strings.Contains(got, ",+49 30,") || !strings.Contains(got, `,"-t;u","{""=k"":""=v""}",`) {
+		t.Errorf("export: %s", got)
+	}
+	if got := export("?spreadsheet=true"); !strings.Contains(got, `,"'=1+""1""",a.example,`) || !strings.Contains(got, ",'+49 30,") || !strings.Contains(got, `,"'-t;u","{""=k"":""=v""}",`) {
+		t.Errorf("export for a spreadsheet: %s", got)
+	}
+	for _, path := range []string{"/v1/companies/export", d.ErrorsURL} {
+		c.get(path+"?format=csv&spreadsheet=1").want(t, 400, "validation_error")
+		c.get(path+"?format=csv&spreadsheet=").want(t, 400, "validation_error")
+		c.get(path+"?format=ndjson&spreadsheet=true").want(t, 400, "validation_error")
+	}
+}
+
 // Rules 2.28, 2.90: where the query names no format, Accept may.
 func TestAccept(t *testing.T) {
 	c := newHouse(t)

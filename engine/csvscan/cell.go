@@ -31,3 +31,27 @@ func (d Dialect) needsQuotes(cell []byte) bool {
 	}
 	return false
 }
+
+// CutCell cuts the first cell off a well-formed row, as it stands there; more is
+// false when it was the last.
+func (d Dialect) CutCell(row []byte) (cell, rest []byte, more bool) {
+	quoted := false
+	for i, c := range row {
+		switch {
+		case c == d.Quote && d.Quote != 0:
+			quoted = !quoted
+		case c == d.Delimiter && !quoted:
+			return row[:i], row[i+1:], true
+		}
+	}
+	return row, nil, false
+}
+
+// Text is what a cell of a well-formed row says: a view of it, or a copy where it
+// has doubled quotes.
+func (d Dialect) Text(cell []byte) []byte {
+	if d.Quote == 0 || len(cell) < 2 || cell[0] != d.Quote {
+		return cell
+	}
+	return bytes.ReplaceAll(cell[1:len(cell)-1], []byte{d.Quote, d.Quote}, []byte{d.Quote})
+}

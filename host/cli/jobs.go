@@ -106,7 +106,8 @@ func (c *jobsWatchCmd) Run(p *process) error {
 
 type jobsErrorsCmd struct {
 	oneJob
-	CSV bool `name:"csv" help:"Print the failed rows as CSV, to correct and import again."`
+	CSV         bool `name:"csv" help:"Print the failed rows as CSV, to correct and import again."`
+	Spreadsheet bool `help:"Print them for a spreadsheet: formulas among the cells begin with an apostrophe."`
 }
 
 // Run copies the report: with --json, NDJSON as the API gives it.
@@ -116,7 +117,10 @@ func (c *jobsErrorsCmd) Run(p *process) error {
 		return err
 	}
 	path := "/v1/import/jobs/" + url.PathEscape(c.ID) + "/errors"
-	if c.CSV {
+	switch {
+	case c.Spreadsheet:
+		path += "?format=csv&spreadsheet=true"
+	case c.CSV:
 		path += "?format=csv"
 	}
 	resp, err := cl.open(p.ctx, request{method: http.MethodGet, path: path})
@@ -124,7 +128,7 @@ func (c *jobsErrorsCmd) Run(p *process) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if c.CSV || c.JSON {
+	if c.CSV || c.Spreadsheet || c.JSON {
 		_, err = io.Copy(p.stdout, resp.Body)
 		return err
 	}

@@ -48,6 +48,7 @@ func TestJobs(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	s.run("jobs", "errors", id, "--csv").want(t, exitDone, "Company,Domain,_error_code,_error_message\nCompany 7,bad,invalid_domain,")
+	s.run("jobs", "errors", id, "--spreadsheet").want(t, exitDone, "Company,Domain,_error_code,_error_message\nCompany 7,bad,invalid_domain,")
 	s.run("jobs", "cancel", id).want(t, exitNotDone, "sluice: conflict: ")
 	s.run("jobs", "show", "imp_co_nope").want(t, exitNotDone, "sluice: not_found: ")
 	s.run("jobs", "watch", "imp_co_nope").want(t, exitNotDone, "sluice: not_found: ")
