@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // entry is a job that has not ended, as the queue knows it.
@@ -15,7 +16,8 @@ type entry struct {
 	canceled bool
 	cancel   context.CancelFunc // of the turn at hand; nil between turns
 
-	pass *pass // of a trial, kept between turns; the runner's alone
+	pass *pass         // of a trial, kept between turns; the runner's alone
+	wait time.Duration // of the last turn, for a store that took nothing; the runner's alone
 }
 
 func newEntry(tenant, id string) *entry {

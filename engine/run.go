@@ -9,7 +9,8 @@ import (
 	"sluice/engine/fault"
 )
 
-// A full disk or a stalled store is waited for, this long in all.
+// A full disk or a stalled store is waited for: retryTotal within a turn, then
+// turn by turn, for as long as it takes.
 const (
 	retryFirst = 100 * time.Millisecond
 	retryMost  = 5 * time.Second
@@ -38,8 +39,15 @@ func (e *Engine) turn(ctx context.Context, j *entry) (over bool) {
 	defer cancel()
 	j.begin(cancel)
 	job, err := e.Job(ctx, j.tenant, j.id)
-	if err == nil {
+	switch {
+	case err == nil:
 		err = e.advance(run, j, &job)
+	case fault.CodeOf(err) == fault.NotFound: // the record is gone: nothing to do or to say
+		e.log.Error("job without a record", "tenant", j.tenant, "job", j.id, "err", err)
+		return true
+	default: // what can't be read can't be ended either
+		e.postpone(ctx, j, err)
+		return false
 	}
 	switch {
 	case err == nil:
@@ -53,14 +61,27 @@ func (e *Engine) turn(ctx context.Context, j *entry) (over bool) {
 		}
 	case ctx.Err() != nil:
 		return false
-	case fault.CodeOf(err) == fault.NotFound: // the record is gone: nothing to do or to say
-		e.log.Error("job without a record", "tenant", j.tenant, "job", j.id, "err", err)
-		return true
+	case fault.CodeOf(err) == fault.Overloaded: // nothing is wrong with the job
+		e.postpone(ctx, j, err)
+		return false
 	default:
 		e.log.Error("job failed", "tenant", j.tenant, "job", j.id, "err", err)
 		job.Status, job.Failure = Failed, failureOf(err)
 	}
 	return e.finish(ctx, j, job) == nil
+}
+
+// postpone ends a turn in which the store gave or took nothing: the next one goes
+// on from the last checkpoint. A trial has seen rows that it could not report, so it
+// begins anew.
+func (e *Engine) postpone(ctx context.Context, j *entry, err error) {
+	if j.pass != nil {
+		j.pass.close(ctx)
+		j.pass = nil
+	}
+	j.wait = min(max(retryFirst, 2*j.wait), retryMost)
+	e.log.Warn("the job waits for the store", "tenant", j.tenant, "job", j.id, "wait", j.wait, "err", err)
+	sleep(ctx, j.wait)
 }
 
 // failureOf is what the API says of err: its message, if it was meant for the caller.
@@ -114,6 +135,9 @@ func (e *Engine) advance(ctx context.Context, j *entry, job **Job) error {
 		return fmt.Errorf("open spool: %w", err)
 	}
 	defer func() { _ = upload.Close() }() // only read
+	if n := upload.Size(); n != (*job).Bytes {
+		return fmt.Errorf("upload is damaged: %d bytes are spooled, %d were accepted", n, (*job).Bytes)
+	}
 	if (*job).trial() {
 		if err := e.runTrial(ctx, j, job, upload); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 // Reader reads a spool at any offset, from several goroutines. It stays readable
 // when the spool is removed.
 type Reader struct {
+	read   func(f *os.File, p []byte, off int64) (int, error)
 	file   *os.File
 	growth *growth // of a spool that was being written when opened, else nil
 	size   int64   // of one that was complete
@@ -36,12 +37,12 @@ func (s *Spool) Reader(id string) (*Reader, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open spool: %w", err), file.Close())
 	}
-	return &Reader{file: file, growth: growing, size: info.Size()}, nil
+	return &Reader{read: s.opts.Calls.Read, file: file, growth: growing, size: info.Size()}, nil
 }
 
 // ReadAt implements io.ReaderAt. At the end of what has been written it gives
 // io.EOF, whether more is to come or not: Wait knows.
-func (r *Reader) ReadAt(p []byte, off int64) (int, error) { return r.file.ReadAt(p, off) }
+func (r *Reader) ReadAt(p []byte, off int64) (int, error) { return r.read(r.file, p, off) }
 
 // Size returns the bytes that can be read by now.
 func (r *Reader) Size() int64 {

@@ -39,6 +39,7 @@ type Options struct {
 // Calls are what a Spool does to the disk, so that tests can fail the Nth.
 type Calls struct {
 	Write   func(f *os.File, p []byte) (int, error)
+	Read    func(f *os.File, p []byte, off int64) (int, error)
 	Sync    func(f *os.File) error // the file's data and size
 	SyncDir func(dir string) error
 	Space   func(dir string) (free, total uint64, err error)
@@ -50,6 +51,7 @@ func DefaultOptions() Options {
 		MinFreeBytes: 512 << 20,
 		Calls: Calls{
 			Write:   (*os.File).Write,
+			Read:    (*os.File).ReadAt,
 			Sync:    syncData,
 			SyncDir: storage.SyncDir,
 			Space:   storage.DiskSpace,
@@ -64,6 +66,9 @@ func (o Options) complete() Options {
 	}
 	if o.Calls.Write == nil {
 		o.Calls.Write = d.Calls.Write
+	}
+	if o.Calls.Read == nil {
+		o.Calls.Read = d.Calls.Read
 	}
 	if o.Calls.Sync == nil {
 		o.Calls.Sync = d.Calls.Sync

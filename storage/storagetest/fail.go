@@ -8,13 +8,14 @@ import (
 	"sluice/storage"
 )
 
-// ErrInjected is what a failing call of a Failing gives.
+// ErrInjected is what a failing call of a Failing gives, unless told otherwise.
 var ErrInjected = errors.New("storagetest: injected failure")
 
 // Failing is a KV whose Nth call fails. A failed commit leaves nothing behind; a
 // failed scan stops after half of what it was to give.
 type Failing struct {
 	storage.KV
+	Err error // what the call gives; set before its first use
 
 	mu    sync.Mutex
 	left  int
@@ -23,7 +24,7 @@ type Failing struct {
 
 // FailNth returns kv with its nth call of Get, Scan or Commit, from 0, failing.
 // A test counts n up until Fired is false: then the run had no nth call.
-func FailNth(kv storage.KV, n int) *Failing { return &Failing{KV: kv, left: n} }
+func FailNth(kv storage.KV, n int) *Failing { return &Failing{KV: kv, Err: ErrInjected, left: n} }
 
 // Fired reports whether the nth call has come.
 func (f *Failing) Fired() bool {
@@ -45,7 +46,7 @@ func (f *Failing) fails() bool {
 // Get implements storage.KV.
 func (f *Failing) Get(ctx context.Context, key []byte) ([]byte, uint64, error) {
 	if f.fails() {
-		return nil, 0, ErrInjected
+		return nil, 0, f.Err
 	}
 	return f.KV.Get(ctx, key)
 }
@@ -66,13 +67,13 @@ func (f *Failing) Scan(ctx context.Context, prefix, after []byte, fn func(key, v
 	seen := 0
 	err = f.KV.Scan(ctx, prefix, after, func(key, value []byte) error {
 		if seen >= total/2 {
-			return ErrInjected
+			return f.Err
 		}
 		seen++
 		return fn(key, value)
 	})
 	if err == nil {
-		err = ErrInjected // there was nothing to give
+		err = f.Err // there was nothing to give
 	}
 	return err
 }
@@ -80,7 +81,7 @@ func (f *Failing) Scan(ctx context.Context, prefix, after []byte, fn func(key, v
 // Commit implements storage.KV.
 func (f *Failing) Commit(ctx context.Context, ops []storage.Op, guards []storage.Guard) error {
 	if f.fails() {
-		return ErrInjected
+		return f.Err
 	}
 	return f.KV.Commit(ctx, ops, guards)
 }
