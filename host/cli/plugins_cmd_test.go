@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,11 +115,45 @@ func TestPluginsRefused(t *testing.T) {
 			t.Error(r.stderr)
 		}
 	}
+	f("give either --strict, which refuses what the check finds, or --no-check", "push", cleaner, "--name", "x", "--strict", "--no-check")
 	trapping := guest(t, spoilt())
-	s.run("plugins", "push", trapping, "--name", "x").want(t, exitNotDone, "error: ",
-		trapping+" breaks the ABI, so rows would fail, and is not uploaded; --no-check uploads it all the same\n")
+	s.run("plugins", "push", trapping, "--name", "x", "--strict").want(t, exitNotDone, "warning: ",
+		trapping+" does not pass the check, and is not uploaded; without --strict it is\n")
 	if list := decode[[]plugins.Version](t, s.run("plugins", "list", "--json")); len(list) != 0 {
 		t.Errorf("%+v", list)
+	}
+}
+
+// TestPluginsPushWarns holds that whatever the server takes is uploaded, with a
+// warning of what the check finds.
+func TestPluginsPushWarns(t *testing.T) {
+	s := startServer(t)
+	f := func(warning string, g plugintest.Guest) {
+		t.Helper()
+		module := guest(t, g)
+		r := s.run("plugins", "push", module, "--name", "odd").want(t, exitDone, "uploaded")
+		if !strings.Contains(r.stderr, "warning: "+warning) {
+			t.Errorf("%s: %q", warning, r.stderr)
+		}
+		v := decode[pushed](t, s.run("plugins", "push", module, "--name", "odd", "--json").want(t, exitDone))
+		listed := func(f conform.Finding) bool { return strings.HasPrefix(f.Check+": "+f.Problem, warning) }
+		if v.Version == nil || v.Name != "odd" || !slices.ContainsFunc(v.Findings, listed) {
+			t.Errorf("%s: %+v", warning, v)
+		}
+	}
+	answer := `{"columns":["domain"],"input":["Domain"]}`
+	small := "i32.const 0 i32.const 0x2000 local.get 0 i32.const 0xc000 i32.gt_u select"
+	f("open: open: the plugin trapped while it was opened: sluice_v1_alloc has no memory for", plugintest.Guest{Alloc: "i32.const 0"})
+	all := `{"columns":["name","domain","website","industry","city","country","phone","custom.employees"]}`
+	f("long row: a row of a megabyte: row 1: the plugin trapped: sluice_v1_alloc has no memory for", plugintest.Guest{Answer: all, Alloc: small})
+	f("kinds: all kinds of cells: row 1: the plugin trapped: unreachable", plugintest.Guest{Answer: answer, Process: "unreachable"})
+	f("open: open: the plugin trapped while it was opened: unreachable", plugintest.Guest{Open: "unreachable"})
+	f("open: the plugin refuses the columns", plugintest.Guest{Answer: `{"error":"no"}`})
+	f("open: open: ", plugintest.Guest{Open: "i64.const 0"})
+
+	plain := decode[pushed](t, s.run("plugins", "push", cleaner, "--name", "tidy", "--strict", "--json").want(t, exitDone))
+	if plain.Findings == nil || len(plain.Findings) != 0 {
+		t.Errorf("%+v", plain.Findings)
 	}
 }
 

@@ -24,11 +24,19 @@ type pluginsPushCmd struct {
 	Activate bool     `help:"Let imports go through it from now on."`
 	Columns  []string `help:"The columns that the plugin is checked with, for one that refuses the common ones."`
 	Config   string   `help:"JSON that the plugin is checked with, for one that refuses a job without any."`
-	NoCheck  bool     `help:"Upload even what breaks the ABI, as long as the sandbox takes it."`
+	Strict   bool     `help:"Refuse to upload a module of which the check finds anything, rather than warn."`
+	NoCheck  bool     `help:"Check nothing here: let the server decide."`
+}
+
+// pushed is a version and what the check found of its module.
+type pushed struct {
+	*plugins.Version
+	Findings []conform.Finding `json:"findings"`
 }
 
 // Run checks the module as the server will, so that what is refused is refused
-// here, and uploads it.
+// here, and uploads it. A server takes what breaks the ABI on some rows, so that
+// is a warning.
 func (c *pluginsPushCmd) Run(p *process) error {
 	cl, err := c.client()
 	if err != nil {
@@ -40,12 +48,18 @@ func (c *pluginsPushCmd) Run(p *process) error {
 	if c.Config != "" && !json.Valid([]byte(c.Config)) {
 		return fmt.Errorf("--config is no JSON: %s", c.Config)
 	}
+	if c.Strict && c.NoCheck {
+		return errors.New("give either --strict, which refuses what the check finds, or --no-check")
+	}
 	wasm, err := readModule(c.File)
 	if err != nil {
 		return err
 	}
-	if err := c.check(p, wasm); err != nil {
-		return err
+	findings := []conform.Finding{}
+	if !c.NoCheck {
+		if findings, err = c.check(p, wasm); err != nil {
+			return err
+		}
 	}
 	resp, err := cl.open(p.ctx, request{method: http.MethodPost, path: "/v1/plugins?name=" + url.QueryEscape(c.Name),
 		header: http.Header{"Content-Type": {"application/wasm"}}, body: bytes.NewReader(wasm)})
@@ -66,7 +80,7 @@ func (c *pluginsPushCmd) Run(p *process) error {
 		}
 		v.Active = true
 	}
-	return c.print(p, v, func(w io.Writer) error {
+	return c.print(p, pushed{v, findings}, func(w io.Writer) error {
 		fmt.Fprintf(w, "%s@%d uploaded: %d bytes, %d fuel a row in the trial\n", v.Name, v.Version, v.Size, v.Report.FuelPerRow)
 		if v.Report.Problem != "" {
 			fmt.Fprintf(w, "  the trial's made-up rows did not suit it: %s\n", v.Report.Problem)
@@ -80,30 +94,27 @@ func (c *pluginsPushCmd) Run(p *process) error {
 	})
 }
 
-// check holds the module against the ABI; what is only doubtful is said.
-func (c *pluginsPushCmd) check(p *process, wasm []byte) (err error) {
+// check holds the module against the ABI and says what it finds.
+func (c *pluginsPushCmd) check(p *process, wasm []byte) (findings []conform.Finding, err error) {
 	bench, err := c.workbench()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, bench.Close(context.WithoutCancel(p.ctx))) }()
 	if _, err := bench.Check(p.ctx, wasm); err != nil {
-		return refusal(c.File, err)
-	}
-	if c.NoCheck {
-		return nil
+		return nil, refusal(c.File, err)
 	}
 	report, err := bench.Conform(p.ctx, wasm, conform.Options{Columns: c.Columns, Config: json.RawMessage(c.Config)})
 	if err != nil {
-		return problem(c.File, err)
+		return nil, problem(c.File, err)
 	}
 	for _, f := range report.Findings {
-		fmt.Fprintf(p.stderr, "%s: %s: %s\n  %s\n", f.Level, f.Check, f.Problem, f.Advice)
+		fmt.Fprintf(p.stderr, "warning: %s: %s\n  %s\n", f.Check, f.Problem, f.Advice)
 	}
-	if !report.OK() {
-		return fmt.Errorf("%s breaks the ABI, so rows would fail, and is not uploaded; --no-check uploads it all the same", c.File)
+	if c.Strict && len(report.Findings) > 0 {
+		return nil, fmt.Errorf("%s does not pass the check, and is not uploaded; without --strict it is", c.File)
 	}
-	return nil
+	return report.Findings, nil
 }
 
 type pluginsListCmd struct {

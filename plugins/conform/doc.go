@@ -6,5 +6,6 @@
 // its own making; it stores nothing and leaves nothing open. It takes about a
 // second, most of it to compile a module that the sandbox does not know yet, so
 // that tools may do it before each upload. A Report says what was held and what
-// to change. Modules are untrusted: whatever they do ends as a Finding.
+// to change; a server takes a module whatever is found, so long as its sandbox does.
+// Modules are untrusted: whatever they do ends as a Finding.
 package conform
