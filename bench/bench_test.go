@@ -11,10 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"sluice/bench/dataset"
 	"sluice/bench/load"
+	"sluice/engine/leaktest"
 )
 
 // server builds the binary under test when it is first asked for.
@@ -33,12 +32,7 @@ func run(m *testing.M) int {
 		path := filepath.Join(dir, "sluice")
 		return path, build(context.Background(), "..", path)
 	})
-	code := m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+	return leaktest.Run(m)
 }
 
 // binary is the server's, built from this tree.
@@ -182,7 +176,7 @@ func TestInterrupted(t *testing.T) {
 }
 
 func TestBudget(t *testing.T) {
-	f := func(budget, each time.Duration, want string, steps int) {
+	f := func(budget, spent, each time.Duration, want string, steps int) {
 		t.Helper()
 		var order []string
 		plan := []*step{recorded("a", 3, &order), recorded("b", 3, &order)}
@@ -194,14 +188,14 @@ func TestBudget(t *testing.T) {
 			}
 		}
 		s := &stage{cfg: Config{Budget: budget}}
-		got := s.rounds(context.Background(), plan, time.Now())
+		got := s.rounds(context.Background(), plan, time.Now().Add(-spent))
 		if got != want || len(order) != steps {
 			t.Errorf("%q, not %q; %v", got, want, order)
 		}
 	}
-	f(time.Hour, 0, "", 6)
-	f(2*time.Second, 1100*time.Millisecond, "1 of 3 rounds went into the budget of 2s", 2)
-	f(20*time.Millisecond, 50*time.Millisecond, "round 1 of 3 was not done within 40ms", 1)
+	f(time.Hour, 0, 0, "", 6)
+	f(time.Hour, 90*time.Minute, 0, "1 of 3 rounds went into the budget of 1h0m0s", 2)
+	f(500*time.Millisecond, 0, 1100*time.Millisecond, "round 1 of 3 was not done within 1s", 1)
 	ended := sample()
 	ended.Results[1].Runs = nil
 	if got := ended.missing(); len(got) != 3 || got[0] != "csv-c: the run ended before it" {

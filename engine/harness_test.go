@@ -20,6 +20,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const tenant = "acme"
 
+// hang is when a test gives up on what does not come. Nothing that a test proves
+// depends on it, however slow the machine is.
+const hang = 5 * time.Minute
+
 // harness is an engine on fakes.
 type harness struct {
 	*engine.Engine
@@ -51,7 +55,7 @@ func (h *harness) start(change func(*engine.Config), plugins engine.Plugins) {
 
 func (h *harness) close() {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), hang)
 	defer cancel()
 	if err := h.Close(ctx); err != nil {
 		h.t.Error(err)
@@ -79,7 +83,7 @@ func (h *harness) wait(id string) *engine.Job {
 	h.t.Helper()
 	changed, stop := h.Watch(id)
 	defer stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(hang)
 	for {
 		j, err := h.Job(context.Background(), tenant, id)
 		if err != nil {

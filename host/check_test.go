@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -36,6 +37,7 @@ func newFolder(t *testing.T) *folder {
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.AdminAddr, cfg.Data = "127.0.0.1:0", "", t.TempDir()
 	cfg.PluginChild = []string{os.Args[0], CompileCommand}
+	cfg.PluginCompileTime = time.Minute
 	f := &folder{t: t, data: cfg.Data}
 	t.Run("fill", func(t *testing.T) {
 		s := serve(t, cfg)

@@ -182,7 +182,7 @@ func TestStoredWithRows(t *testing.T) {
 func TestReplayWaits(t *testing.T) {
 	s := startImports(t)
 	headers := []string{"Content-Type: text/csv", "Idempotency-Key: k"}
-	first := s.post(rows(600), append(headers, "Prefer: wait=30")...)
+	first := s.post(rows(600), append(headers, "Prefer: wait=60")...)
 	if first.StatusCode != 200 {
 		t.Fatalf("%d %s", first.StatusCode, first.body)
 	}
@@ -190,7 +190,7 @@ func TestReplayWaits(t *testing.T) {
 	if d := queued.importData(t); queued.StatusCode != 202 || d.Status != engine.Queued || d.JobID != first.importData(t).JobID {
 		t.Fatalf("%d %s", queued.StatusCode, queued.body)
 	}
-	ended := s.post(rows(600), append(headers, "Prefer: wait=30")...)
+	ended := s.post(rows(600), append(headers, "Prefer: wait=60")...)
 	if ended.StatusCode != 200 || string(ended.body) != string(first.body) || ended.Header.Get(replayedHeader) != "true" {
 		t.Fatalf("%d %s", ended.StatusCode, ended.body)
 	}
@@ -203,9 +203,7 @@ func TestReplayWhileFirstWaits(t *testing.T) {
 	headers := []string{"Content-Type: text/csv", "Idempotency-Key: k"}
 	first := make(chan reply, 1)
 	go func() { first <- s.post(rows(600), append(headers, "Prefer: wait=60")...) }()
-	for s.waits.held() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	until(t, "the first one's wait", func() bool { return s.waits.held() > 0 })
 	second := s.post(rows(600), headers...)
 	d := second.importData(t)
 	if second.StatusCode != 202 || second.Header.Get(replayedHeader) != "true" {
@@ -221,7 +219,7 @@ func TestReplayWhileFirstWaits(t *testing.T) {
 
 // Rule 2.84: while the first one runs, 409 before the body.
 func TestFirstStillRuns(t *testing.T) {
-	s := startImports(t)
+	s := startImports(t, func(c *Config) { c.BodyTimeout = hang })
 	c, err := net.Dial("tcp", s.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -230,15 +228,7 @@ func TestFirstStillRuns(t *testing.T) {
 	body := rows(500) // of a small one fasthttp waits for all before it calls anybody
 	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: text/csv\r\nIdempotency-Key: k\r\nContent-Length: %d\r\n\r\n%s",
 		importPath, s.key, len(body), body[:9000])
-	deadline := time.Now().Add(10 * time.Second)
-	for running := 0; running == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the first request does not run")
-		}
-		s.idempotency.mu.Lock()
-		running = len(s.idempotency.running)
-		s.idempotency.mu.Unlock()
-	}
+	until(t, "the first request", func() bool { return s.idempotency.holds() > 0 })
 	// The second one's body never comes; its answer does.
 	second, err := net.Dial("tcp", s.Addr())
 	if err != nil {
@@ -247,7 +237,7 @@ func TestFirstStillRuns(t *testing.T) {
 	defer second.Close()
 	fmt.Fprintf(second, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: text/csv\r\nIdempotency-Key: k\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\n",
 		importPath, s.key)
-	if err := second.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+	if err := second.SetReadDeadline(time.Now().Add(hang / 2)); err != nil {
 		t.Fatal(err)
 	}
 	answer := make([]byte, 4096)
@@ -260,12 +250,20 @@ func TestFirstStillRuns(t *testing.T) {
 	}
 	// A client that is cut off lets go of its key.
 	c.Close()
-	for r := s.post(body, "Content-Type: text/csv", "Idempotency-Key: k"); r.StatusCode != 200; r = s.post(body, "Content-Type: text/csv", "Idempotency-Key: k") {
-		if r.StatusCode != 409 || time.Now().After(deadline) {
+	until(t, "the key", func() bool {
+		r := s.post(body, "Content-Type: text/csv", "Idempotency-Key: k")
+		if r.StatusCode != 200 && r.StatusCode != 409 {
 			t.Fatalf("%d %s", r.StatusCode, r.body)
 		}
-		time.Sleep(time.Millisecond)
-	}
+		return r.StatusCode == 200
+	})
+}
+
+// holds returns how many requests run under a key.
+func (i *idempotency) holds() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.running)
 }
 
 // Hammer: of many clients with one key exactly one imports.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"sluice/engine"
 	"sluice/engine/enginetest"
@@ -96,15 +95,14 @@ func rows(n int) string {
 // awaitJob polls until a job has ended.
 func (s *importServer) awaitJob(id string) engine.Data {
 	s.tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	var d engine.Data
+	until(s.tb, "the end of "+id, func() bool {
 		r := s.do("GET", jobPath(id), s.key, "")
 		if r.StatusCode != 200 {
 			s.tb.Fatalf("%d %s", r.StatusCode, r.body)
 		}
-		if d := r.importData(s.tb); d.Status.Ended() {
-			return d
-		}
-	}
-	s.tb.Fatalf("job %s has not ended", id)
-	return engine.Data{}
+		d = r.importData(s.tb)
+		return d.Status.Ended()
+	})
+	return d
 }

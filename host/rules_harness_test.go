@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sluice/engine"
 )
@@ -152,15 +151,14 @@ func (c *house) wantStored(want ...string) {
 // ended polls until a job has ended.
 func (c *house) ended(id string) engine.Data {
 	c.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	var d engine.Data
+	until(c.t, "the end of "+id, func() bool {
 		r := c.get(jobPath(id))
 		r.want(c.t, 200, "")
-		if d := r.importData(c.t); d.Status.Ended() {
-			return d
-		}
-	}
-	c.t.Fatalf("job %s has not ended", id)
-	return engine.Data{}
+		d = r.importData(c.t)
+		return d.Status.Ended()
+	})
+	return d
 }
 
 // jsonRows is a JSON body of n rows, and more of the body behind them.

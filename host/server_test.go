@@ -16,21 +16,41 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/engine/leaktest"
 	"sluice/plugins"
+	"sluice/plugins/plugintest"
 	"sluice/storage/memkv"
 )
 
 // fasthttp's pool notices its end within its idle time, and its clock runs on.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == CompileCommand {
+		plugintest.BecomeChild()
 		os.Exit(plugins.CompileChild(os.Stdin, os.Stdout, os.Stderr))
 	}
 	if data := os.Getenv(serveForTest); data != "" {
 		os.Exit(serveChild(data))
 	}
-	goleak.VerifyTestMain(m,
+	remove := plugintest.BuildChild()
+	code := leaktest.Run(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+	remove()
+	os.Exit(code)
+}
+
+// hang is when a test gives up on what does not come. Nothing that a test proves
+// depends on it, however slow the machine is.
+const hang = 5 * time.Minute
+
+// until waits for done.
+func until(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
+	for began := time.Now(); !done(); time.Sleep(time.Millisecond) {
+		if time.Since(began) > hang {
+			tb.Fatalf("waited for ever: %s", what)
+		}
+	}
 }
 
 // testServer is a real server on a loopback port.
@@ -52,7 +72,7 @@ func startServerOn(tb testing.TB, open func(testing.TB, Config, *slog.Logger) *b
 	tb.Helper()
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.AdminAddr, cfg.Data = "127.0.0.1:0", "", tb.TempDir()
-	cfg.ShutdownGrace = 5 * time.Second
+	cfg.ShutdownGrace = hang
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -213,7 +233,7 @@ func (ts *testServer) dial() *raw {
 		ts.tb.Fatal(err)
 	}
 	ts.tb.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(hang)); err != nil {
 		ts.tb.Fatal(err)
 	}
 	return &raw{c, ts.tb, bufio.NewReader(c)}

@@ -34,7 +34,8 @@ type compiler struct {
 // Bounds of the child process, besides its processor time.
 const (
 	childMemory = 800 << 20
-	childTime   = time.Minute // on the wall, for a child that is stuck or a machine that is far too busy
+	childTime   = time.Minute // at least, on the wall: for one that is stuck or a machine that is far too busy
+	childPart   = 8           // a child gets no smaller part of a processor
 	maxReply    = 8 << 20     // bytes of its report
 )
 
@@ -163,7 +164,8 @@ func (c *compiler) runChild(ctx context.Context, r childRequest, metered []byte)
 	if err != nil {
 		return nil, fmt.Errorf("encode child's request: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, childTime)
+	patience := max(childTime, childPart*c.cpu) // else a long processor time is never reached
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.child[0], c.child[1:]...)
 	cmd.Env = []string{childCPUVar + "=" + strconv.Itoa(int(c.cpu.Seconds()))} // and nothing of ours
@@ -181,7 +183,7 @@ func (c *compiler) runChild(ctx context.Context, r childRequest, metered []byte)
 		return answer, nil
 	}
 	if ctx.Err() != nil {
-		return nil, fault.Wrap(fault.Overloaded, err, "the plugin could not be compiled in %v on this busy machine; try again", childTime)
+		return nil, fault.Wrap(fault.Overloaded, err, "the plugin could not be compiled in %v on this busy machine; try again", patience)
 	}
 	if cmd.ProcessState == nil {
 		return nil, fmt.Errorf("start child that compiles: %w", err)

@@ -3,6 +3,7 @@ package plugins
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,15 +12,25 @@ import (
 
 func TestGateBoundsAndIsFair(t *testing.T) {
 	// One tenant has six guests, the other one, for two places; each runs turns of
-	// one unit. Nothing but the gate decides who is next, so the greedy one must not
-	// get more than its half, and the small one, which can use one place, has it.
+	// one unit, and ends its turn once all others wait. So nothing but the gate
+	// decides who is next, and the greedy one must not get more than its half, and
+	// the small one, which can use one place, has it.
 	g := newGate(2)
 	ctx := context.Background()
 	const unit = time.Millisecond
 	var running, most atomic.Int64
 	turns := map[string]*atomic.Int64{"greedy": {}, "small": {}}
 	var wg sync.WaitGroup
-	stop := make(chan struct{})
+	var all atomic.Int64
+	waiting := func() (n int) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for _, s := range g.shares {
+			n += len(s.waiting)
+		}
+		return n
+	}
+	const guests, places, allTurns = 7, 2, 200
 	guest := func(tenant string) {
 		defer wg.Done()
 		if err := g.enter(ctx, tenant); err != nil {
@@ -29,15 +40,15 @@ func TestGateBoundsAndIsFair(t *testing.T) {
 		n := running.Add(1)
 		for {
 			most.Store(max(most.Load(), n))
-			time.Sleep(unit / 4)
-			turns[tenant].Add(1)
-			select {
-			case <-stop:
+			for all.Load() < allTurns && waiting() < guests-places {
+				runtime.Gosched()
+			}
+			if all.Add(1) > allTurns {
 				running.Add(-1)
 				g.leave(tenant, unit)
 				return
-			default:
 			}
+			turns[tenant].Add(1)
 			running.Add(-1)
 			if err := g.pass(ctx, tenant, unit); err != nil {
 				t.Error(err)
@@ -52,8 +63,6 @@ func TestGateBoundsAndIsFair(t *testing.T) {
 	}
 	wg.Add(1)
 	go guest("small")
-	time.Sleep(300 * time.Millisecond)
-	close(stop)
 	wg.Wait()
 	greedy, small := turns["greedy"].Load(), turns["small"].Load()
 	if most.Load() > 2 {

@@ -15,24 +15,24 @@ import (
 
 	"go.uber.org/goleak"
 
+	"sluice/engine/leaktest"
 	"sluice/host"
 	"sluice/plugins"
+	"sluice/plugins/plugintest"
 )
 
 // The binary of the tests is also the child that compiles modules.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == host.CompileCommand {
+		plugintest.BecomeChild()
 		os.Exit(plugins.CompileChild(os.Stdin, os.Stdout, os.Stderr))
 	}
-	goleak.VerifyTestMain(m,
-		goleak.Cleanup(func(code int) {
-			http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-			if code != 0 {
-				os.Exit(code)
-			}
-		}),
+	remove := plugintest.BuildChild()
+	code := leaktest.Run(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+	remove()
+	os.Exit(code)
 }
 
 // result is what a run of the command line left.

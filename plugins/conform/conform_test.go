@@ -10,8 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"sluice/engine/leaktest"
 	"sluice/plugins"
 	"sluice/plugins/conform/chaos"
 	"sluice/plugins/plugintest"
@@ -22,9 +21,13 @@ const childArg = "-conform.child"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == childArg {
+		plugintest.BecomeChild()
 		os.Exit(plugins.CompileChild(os.Stdin, os.Stdout, os.Stderr))
 	}
-	goleak.VerifyTestMain(m)
+	remove := plugintest.BuildChild()
+	code := leaktest.Run(m)
+	remove()
+	os.Exit(code)
 }
 
 func check(t *testing.T, b *plugins.Sandbox, wasm []byte, o Options) *Report {

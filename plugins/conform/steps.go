@@ -264,10 +264,12 @@ func (c *checker) long(ctx context.Context) bool {
 	return true
 }
 
-// Batches that show whether memory grows, and how long that may take.
+// Batches that show whether memory grows: more than the fewest for as long as they
+// take little time.
 const (
-	memoryRuns = 200
-	memoryTime = 2 * time.Second
+	memoryLeast = 40
+	memoryRuns  = 200
+	memoryTime  = 2 * time.Second
 )
 
 // memory looks whether the second half of many batches still lets memory grow: by
@@ -280,7 +282,7 @@ func (c *checker) memory(ctx context.Context) bool {
 	defer c.close(ctx, s)
 	in := plainRows(len(c.options.Columns), 1000)
 	var sizes []int64
-	for began := time.Now(); len(sizes) < memoryRuns && time.Since(began) < memoryTime; {
+	for began := time.Now(); len(sizes) < memoryLeast || len(sizes) < memoryRuns && time.Since(began) < memoryTime; {
 		if c.process(ctx, s, "many batches", in) == nil {
 			return true
 		}
@@ -288,7 +290,7 @@ func (c *checker) memory(ctx context.Context) bool {
 	}
 	half := len(sizes) / 2
 	sent := int64(len(in.Arena)+8*len(in.Cells)) * int64(len(sizes)-half)
-	if grown := sizes[len(sizes)-1] - sizes[half]; half >= 20 && grown > sent/4 {
+	if grown := sizes[len(sizes)-1] - sizes[half]; grown > sent/4 {
 		c.find(Broken, "let sluice_v1_alloc give the same region again, as it may after each call, and reuse what you answer with",
 			"memory grew by %d bytes over %d batches of 1,000 rows", grown, len(sizes)-half)
 	}

@@ -26,9 +26,13 @@ const childArg = "-examples.child"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == childArg {
+		plugintest.BecomeChild()
 		os.Exit(plugins.CompileChild(os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	remove := plugintest.BuildChild()
+	code := m.Run()
+	remove()
+	os.Exit(code)
 }
 
 // module returns the module of an example: the committed one, or of Go a fresh

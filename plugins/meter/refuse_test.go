@@ -25,7 +25,7 @@ func TestRefuse(t *testing.T) {
 		if !ok || e.Code != fault.PluginInvalid || e.Message != want {
 			t.Errorf("%s:\n got %v\nwant %s", name, err, want)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: took %v", name, took)
 		}
 	}
