@@ -3,6 +3,7 @@ package table
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 
 	"github.com/zeebo/xxh3"
 
@@ -29,7 +30,8 @@ func (c Cursor) String() string {
 // ParseCursor reads a cursor that String wrote.
 func ParseCursor(s string) (Cursor, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != cursorBytes || b[0] != cursorVersion ||
+	// Base64 passes over line ends, and a cursor has none.
+	if err != nil || strings.ContainsAny(s, "\r\n") || len(b) != cursorBytes || b[0] != cursorVersion ||
 		binary.BigEndian.Uint32(b[9:]) != uint32(xxh3.Hash(b[:9])) {
 		return Cursor{}, fault.New(fault.Validation, "cursor is not one that this server gave")
 	}
