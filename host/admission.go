@@ -202,8 +202,9 @@ func (r *Request) checkMedia() error {
 	return nil
 }
 
-// checkFraming refuses a request that announces the end of its body twice: some
-// proxy in front may have believed the other announcement. fasthttp refuses two
+// checkFraming refuses a request that a proxy in front may have read otherwise:
+// one that announces the end of its body twice, whose headers are folded or have
+// white space in their names, or whose lines end in LF alone. fasthttp refuses two
 // lengths or two codings by itself.
 func checkFraming(h *fasthttp.RequestHeader) error {
 	length, coding := false, false
@@ -211,6 +212,9 @@ func checkFraming(h *fasthttp.RequestHeader) error {
 		var line []byte
 		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
 		name, _, _ := bytes.Cut(line, []byte{':'})
+		if !bytes.HasSuffix(line, []byte{'\r'}) || bytes.ContainsAny(name, " \t") {
+			return fault.New(fault.Validation, "a line of the request's headers is folded, ends without CR, or has white space in its name")
+		}
 		length = length || bytes.EqualFold(name, []byte("Content-Length"))
 		coding = coding || bytes.EqualFold(name, []byte("Transfer-Encoding"))
 	}
