@@ -185,26 +185,59 @@ func TestSpinOnOneRowCostsOneRow(t *testing.T) {
 	}
 }
 
-func TestSpinOnEveryRow(t *testing.T) {
+// TestSpinOnFewRows holds that rows which nobody judged do not end the job.
+func TestSpinOnFewRows(t *testing.T) {
 	limits := DefaultLimits()
 	limits.FuelPerBatch, limits.BatchTime = 20_000_000, time.Minute
 	s := mustDirect(t, guiltyGuest(spin("")), &limits, "a")
-	rows := make([][]string, 64)
+	rows := make([][]string, 2000)
 	for i := range rows {
-		rows[i] = []string{"!"}
+		rows[i] = []string{"fine"}
+		if i%400 == 200 {
+			rows[i] = []string{"!"}
+		}
 	}
-	_, problems, err := process(s, rowsOf(rows...))
-	if err != nil || strings.Count(problems, " plugin_trap ") != 64 || !strings.Contains(problems, "is used up") {
-		t.Errorf("%q %v", problems, err)
+	answer, problems, err := process(s, rowsOf(rows...))
+	failed := strings.Count(problems, " plugin_trap ")
+	if err != nil || failed <= limits.MaxTraps || strings.Count(answer, "\n")+failed != len(rows) {
+		t.Errorf("%d failed, %d answered: %v", failed, strings.Count(answer, "\n"), err)
 	}
-	_, _, err = process(s, rowsOf(rows...))
-	want := "import_failed: the plugin trapped on more than 100 rows; the last: the plugin trapped"
-	if err == nil || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("past the limit: %v", err)
+	if guilty := strings.Count(problems, "out of fuel in process"); guilty < 2 || guilty > 5 {
+		t.Errorf("%d rows found guilty", guilty)
 	}
-	if fuel, _, _ := s.Fuel(); fuel > 5*limits.FuelPerBatch {
-		t.Errorf("%d units of fuel for two batches and their retries", fuel)
+}
+
+// TestSpinOnEveryRow holds that calls come to an end whether or not one of their
+// rows is found guilty.
+func TestSpinOnEveryRow(t *testing.T) {
+	const calls = 4
+	f := func(name string, wasm []byte, guilty int) {
+		t.Helper()
+		limits := DefaultLimits()
+		limits.FuelPerBatch, limits.BatchTime, limits.MaxTraps = 20_000_000, time.Minute, max(1, guilty)*calls-1
+		s := mustDirect(t, wasm, &limits, "a")
+		rows := make([][]string, 64)
+		for i := range rows {
+			rows[i] = []string{"!"}
+		}
+		for range calls - 1 {
+			_, problems, err := process(s, rowsOf(rows...))
+			if n := strings.Count(problems, "out of fuel in process"); err != nil || n != guilty || !strings.Contains(problems, "is used up") {
+				t.Fatalf("%s: %d rows guilty: %q %v", name, n, problems, err)
+			}
+		}
+		_, _, err := process(s, rowsOf(rows...))
+		want := fmt.Sprintf("import_failed: the plugin trapped on more than %d rows; the last: the plugin trapped", limits.MaxTraps)
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: past the limit: %v", name, err)
+		}
+		if fuel, _, _ := s.Fuel(); fuel > (2*calls+1)*limits.FuelPerBatch {
+			t.Errorf("%s: %d units of fuel for %d batches and their retries", name, fuel, calls)
+		}
 	}
+	f("each row", guiltyGuest(spin("")), 8)
+	f("two rows together", plugintest.Guest{Names: true, Process: "local.get 0 i32.load 0 i32.const 1 i32.gt_u if void " +
+		spin("") + " end" + plugintest.EchoProcess}.Bytes(), 0)
 }
 
 func TestSlowGuestFailsTheJob(t *testing.T) {

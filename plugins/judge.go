@@ -32,13 +32,18 @@ func (w *work) judge(ctx context.Context, rows []uint32) error {
 	}
 	w.s.keep(w, trap, budget, false)
 	r := &retry{w: w, e: e, total: len(rows), budget: budget, pool: budget}
-	if len(rows) > 1 {
-		return r.halve(ctx, rows)
+	switch {
+	case len(rows) > 1:
+		err = r.halve(ctx, rows)
+	case fresh:
+		err = w.guilty(rows[0], trap)
+	default:
+		err = r.try(ctx, rows) // alone this time: what earlier rows left behind is no excuse
 	}
-	if fresh {
-		return w.guilty(rows[0], trap)
+	if err == nil && r.unjudged > 0 && r.guilty == 0 {
+		return w.count() // one of them did it, so that such calls come to an end too
 	}
-	return r.try(ctx, rows) // alone this time: what earlier rows left behind is no excuse
+	return err
 }
 
 // retry is what is left for the rows of one call that trapped.
@@ -48,6 +53,8 @@ type retry struct {
 	total  int // rows of the call
 	budget int64
 	pool   int64 // not yet burnt
+
+	guilty, unjudged int // rows
 }
 
 // share is what a part of n rows may burn: half the budget is split by rows, half
@@ -68,7 +75,9 @@ func (r *retry) halve(ctx context.Context, rows []uint32) error {
 func (r *retry) try(ctx context.Context, rows []uint32) error {
 	share := r.share(len(rows))
 	if share <= 0 {
-		return r.w.unjudged(rows)
+		r.unjudged += len(rows)
+		r.w.unjudged(rows)
+		return nil
 	}
 	spent, _, err := r.w.call(ctx, rows, r.e, share, len(rows) == 1)
 	r.pool -= spent
@@ -79,6 +88,7 @@ func (r *retry) try(ctx context.Context, rows []uint32) error {
 	if len(rows) > 1 {
 		return r.halve(ctx, rows)
 	}
+	r.guilty++
 	r.w.s.keep(r.w, trap, share, true)
 	return r.w.guilty(rows[0], trap)
 }
@@ -147,21 +157,20 @@ const maxCallBytes = 1 << 31
 // guilty fails a row that made the plugin trap alone.
 func (w *work) guilty(row uint32, trap *Trap) error {
 	w.send.in.Fail(int(row), batch.NoColumn, fault.PluginTrap, trap.message())
-	return w.count(1)
+	return w.count()
 }
 
 // unjudged fails rows whose share of the retries is used up.
-func (w *work) unjudged(rows []uint32) error {
+func (w *work) unjudged(rows []uint32) {
 	for _, row := range rows {
 		w.send.in.Fail(int(row), batch.NoColumn, fault.PluginTrap,
 			"the plugin trapped on a batch with this row, and the fuel to find out which row did it is used up")
 	}
-	return w.count(len(rows))
 }
 
 // count ends the job once too many rows are guilty.
-func (w *work) count(n int) error {
-	if most := w.s.box.limits.MaxTraps; w.s.traps.Add(int64(n)) > int64(most) {
+func (w *work) count() error {
+	if most := w.s.box.limits.MaxTraps; w.s.traps.Add(1) > int64(most) {
 		last := w.send.in.Faults[len(w.send.in.Faults)-1].Message
 		return fault.New(fault.ImportFailed, "the plugin trapped on more than %d rows; the last: %s", most, clip(last, abi.MaxMessage))
 	}
