@@ -193,8 +193,12 @@ func (e *Engine) importNow(ctx context.Context, r Request, job *Job, src *source
 var errRefused = errors.New("engine: more rows failed than allowed")
 
 func limitFault(j *Job) (fault.Code, string) {
-	return fault.ImportFailed, fmt.Sprintf("%d rows failed and at most %d are allowed, so nothing was imported; correct them, or raise max_errors",
-		j.FailedCount, j.Options.MaxErrors)
+	failed, them := fmt.Sprintf("%d rows", j.FailedCount), "them"
+	if j.FailedCount == 1 {
+		failed, them = "1 row", "it"
+	}
+	return fault.ImportFailed, fmt.Sprintf("%s failed and at most %d are allowed, so nothing was imported; correct %s, or raise max_errors",
+		failed, j.Options.MaxErrors, them)
 }
 
 // prepareNow runs works through the pure stages, one after the other.

@@ -108,7 +108,8 @@ func (d *demo) importFile(ctx context.Context, path string, m dataset.Messy) err
 	if m.Windows {
 		encoding = "Windows-1252"
 	}
-	d.say("Importing %d rows as a customer sends them, %s: semicolons, quoted line ends, dirty and doubled domains, rows that are wrong.", m.Rows, encoding)
+	d.say("Importing %d companies as a customer sends them, %s: semicolons, quoted line ends, dirty and doubled domains, rows that are wrong.\n"+
+		"Where a stray quote tears a company's lines apart, each line counts as a row: a few rows more than companies are reported.", m.Rows, encoding)
 	code, err := d.server.Sluice(ctx, d.key, d.Stdout, d.Stderr, "import", path, "--tag", "demo")
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -48,12 +49,27 @@ const (
 // ErrDamaged is what a stream gives that is not, or not wholly, a backup.
 var ErrDamaged = errors.New("backup is damaged")
 
+// StoreID names a store; it is made with the store's first backup.
+type StoreID [16]byte
+
+// MarshalText writes an id as people and JSON have it.
+func (id StoreID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, id[:]), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (id *StoreID) UnmarshalText(text []byte) error {
+	if hex.DecodedLen(len(text)) != len(id) {
+		return fmt.Errorf("%q is no id of a store", text)
+	}
+	_, err := hex.Decode(id[:], text)
+	return err
+}
+
 // Header says which state a backup holds.
 type Header struct {
-	Store [16]byte // of the store, made with its first backup
-	Since uint64   // 0: everything; else the state that it builds upon
-	At    uint64
-	Made  time.Time
+	Store StoreID   `json:"store"`
+	Since uint64    `json:"since"` // 0: everything; else the state that it builds upon
+	At    uint64    `json:"at"`
+	Made  time.Time `json:"made_at"`
 }
 
 const headerBytes = 1 + len(magic) + 1 + 16 + 8 + 8 + 8

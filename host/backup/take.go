@@ -15,7 +15,7 @@ import (
 
 // Source is what is backed up.
 type Source struct {
-	Store   [16]byte
+	Store   StoreID
 	States  func(ctx context.Context) (*badgerkv.State, error)
 	Uploads *spool.Spool
 
@@ -27,10 +27,10 @@ type Source struct {
 // Summary is what a backup holds.
 type Summary struct {
 	Header
-	Keys    uint64 // all that there are
-	Changed uint64 // of them, those with their values
-	Files   uint64 // uploads of pending jobs
-	Bytes   int64  // of the backup
+	Keys    uint64 `json:"keys"`    // all that there are
+	Changed uint64 `json:"changed"` // of them, those with their values
+	Files   uint64 `json:"files"`   // uploads of pending jobs
+	Bytes   int64  `json:"bytes"`   // of the backup
 }
 
 // openTries is how often a state is taken whose jobs all have their uploads: a job

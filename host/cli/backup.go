@@ -32,11 +32,13 @@ func (c *backupCmd) Run(p *process) error {
 		return err
 	}
 	if c.File == "-" {
-		sum, err := c.take(p, since, p.stdout)
+		out := p.stdout
+		p.stdout = p.stderr // what is said must not stand in the backup
+		sum, err := c.take(p, since, out)
 		if err != nil {
 			return err
 		}
-		return printBackup(p.stderr, "standard output", sum)
+		return c.print(p, sum, func(w io.Writer) error { return printBackup(w, "standard output", sum) })
 	}
 	sum, err := writeWhole(c.File, func(w io.Writer) (backup.Summary, error) { return c.take(p, since, w) })
 	if err != nil {
@@ -50,8 +52,8 @@ func printBackup(w io.Writer, file string, sum backup.Summary) error {
 	if sum.Since > 0 {
 		kind = fmt.Sprintf("backup of what changed since state %d", sum.Since)
 	}
-	_, err := fmt.Fprintf(w, "%s to %s: state %d, %d of %d keys, %d uploads of pending imports, %.1f MB\n",
-		kind, file, sum.At, sum.Changed, sum.Keys, sum.Files, float64(sum.Bytes)/1e6)
+	_, err := fmt.Fprintf(w, "%s to %s: state %d, %d of %s, %s of pending imports, %.1f MB\n",
+		kind, file, sum.At, sum.Changed, count(sum.Keys, "key", "keys"), count(sum.Files, "upload", "uploads"), float64(sum.Bytes)/1e6)
 	return err
 }
 

@@ -56,7 +56,7 @@ func TestBackupCommands(t *testing.T) {
 	run(nil, "", "backup", file("offline"), "--data", data, "--base", file("more")).want(t, exitDone, "backup of what changed since state ")
 	run(nil, "", "restore", file("more"), "--data", file("half")).want(t, exitNotDone, "give the one that it builds upon first")
 	run(nil, "", "restore", file("full"), file("more"), file("offline"), "--data", file("new")).
-		want(t, exitDone, "sound: 1 tenants, 3 companies in ", "restored into "+file("new"))
+		want(t, exitDone, "sound: 1 tenant, 3 companies in ", "restored into "+file("new"))
 	run(nil, "", "restore", file("full"), "--data", file("new")).want(t, exitNotDone, "is not empty")
 	rep := decode[host.CheckReport](t, run(nil, "", "check", "--data", file("new"), "--json").want(t, exitDone))
 	if !rep.Sound() || rep.Companies != 3 || rep.Jobs != 2 {

@@ -53,7 +53,7 @@ func (b *bar) at(read int64, rows uint64) {
 	b.read, b.rows = read, rows
 	if b.draw != nil {
 		if rows > 0 {
-			b.draw.Describe(fmt.Sprintf("%s %d rows", b.what, rows))
+			b.draw.Describe(b.what + " " + count(rows, "row", "rows"))
 		}
 		_ = b.draw.Set64(read) // a bar that can't be drawn is no reason to stop
 		return
@@ -72,7 +72,7 @@ func (b *bar) line(now time.Time) string {
 		s += fmt.Sprintf(" of %.1f MB (%d %%)", float64(b.total)/mb, 100*b.read/b.total)
 	}
 	if b.rows > 0 {
-		s += fmt.Sprintf(", %d rows", b.rows)
+		s += ", " + count(b.rows, "row", "rows")
 	}
 	if took > 0 && b.read > 0 {
 		rate := float64(b.read) / took

@@ -43,10 +43,12 @@ func printCheck(w io.Writer, rep *host.CheckReport) error {
 	}
 	verdict := "sound"
 	if n := len(rep.Problems) + rep.Left; n > 0 {
-		verdict = fmt.Sprintf("DAMAGED, %d problems (%d not shown)", n, rep.Left)
+		verdict = fmt.Sprintf("DAMAGED, %s (%d not shown)", count(n, "problem", "problems"), rep.Left)
 	}
-	_, err := fmt.Fprintf(w, "%s: %d tenants, %d companies in %d row groups, %d imports (%d pending), %d plugin versions, "+
-		"%d API keys, %d kept answers; %d keys and %.1f MB read\n", verdict, rep.Tenants, rep.Companies, rep.RowGroups,
-		rep.Jobs, rep.PendingJobs, rep.Plugins, rep.APIKeys, rep.Answers, rep.Keys, float64(rep.Bytes)/1e6)
+	_, err := fmt.Fprintf(w, "%s: %s, %s in %s, %s (%d pending), %s, %s, %s; %s and %.1f MB read\n", verdict,
+		count(rep.Tenants, "tenant", "tenants"), count(rep.Companies, "company", "companies"),
+		count(rep.RowGroups, "row group", "row groups"), count(rep.Jobs, "import", "imports"), rep.PendingJobs,
+		count(rep.Plugins, "plugin version", "plugin versions"), count(rep.APIKeys, "API key", "API keys"),
+		count(rep.Answers, "kept answer", "kept answers"), count(rep.Keys, "key", "keys"), float64(rep.Bytes)/1e6)
 	return err
 }

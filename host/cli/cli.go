@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -71,10 +70,7 @@ func Main(ctx context.Context, args []string, environ []string, stdin io.Reader,
 		err = cmd.Run(p)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "sluice: %v\n", err)
-		if errors.Is(err, context.Canceled) {
-			fmt.Fprintln(stderr, "sluice: interrupted")
-		}
+		p.fail(err, asksJSON(args, p.env))
 		return exitNotDone
 	}
 	return p.code

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"sluice/engine/fault"
 )
 
 // remote says which server a command talks to, and as whom.
@@ -31,7 +32,7 @@ type admin struct {
 func (a admin) client() (*client, error) {
 	own, err := os.ReadFile(filepath.Join(a.Data, "admin.key"))
 	if err != nil && a.Key == "" {
-		return nil, fmt.Errorf("no --key, and no admin key either (%w); give --key, or --data with the server's data folder", err)
+		return nil, refuse(fault.InvalidKey, "no --key, and no admin key either (%w); give --key, or --data with the server's data folder", err)
 	}
 	spare := strings.TrimSpace(string(own))
 	if a.Key == "" {
@@ -46,7 +47,7 @@ func (a admin) client() (*client, error) {
 
 func (r remote) client() (*client, error) {
 	if r.Key == "" {
-		return nil, errors.New("no API key; give --key or set SLUICE_KEY (sluice keys create makes one)")
+		return nil, refuse(fault.InvalidKey, "no API key; give --key or set SLUICE_KEY (sluice keys create makes one)")
 	}
 	return &client{base: strings.TrimRight(r.URL, "/"), key: r.Key}, nil
 }

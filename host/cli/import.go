@@ -118,7 +118,7 @@ func (c *importCmd) Run(p *process) error {
 		return err
 	}
 	if format == "json" && len(q) > 0 && len(q.Encode()) > 0 {
-		return errors.New("a JSON body has its options inside; give none on the command line")
+		return misuse("a JSON body has its options inside; give none on the command line")
 	}
 	if c.IdempotencyKey == "" {
 		c.IdempotencyKey = uuid.NewString()
@@ -169,7 +169,13 @@ func (c *importCmd) send(p *process, cl *client, r request) (*engine.Data, error
 	const tries = 5
 	for try := 1; ; try++ {
 		bar := newBar(p, "upload", size, c.JSON)
-		r.body = io.NopCloser(io.TeeReader(in, bar))
+		body := io.TeeReader(in, bar)
+		if r.header.Get("Content-Type") == mediaTypes["json"] {
+			if body, err = jsonBody(body, r.header.Get("Content-Encoding")); err != nil {
+				return nil, err
+			}
+		}
+		r.body = io.NopCloser(body)
 		if size == 0 {
 			r.body = http.NoBody
 		}
@@ -224,7 +230,7 @@ func openInput(p *process, path string) (io.ReadCloser, int64, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a folder", path)
+		err = misuse("%s is a folder", path)
 	}
 	if err != nil {
 		f.Close()

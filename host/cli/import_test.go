@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -71,8 +72,36 @@ func TestImportInputs(t *testing.T) {
 	s.run("import", writeFile(t, "c.csv", "Kilo|kilo.example\n"), "--no-header", "--map", "1=name", "--map", "2=domain", "--delimiter", "|").
 		want(t, exitDone, "created 1", `delimiter "|"`)
 	s.run("import", writeFile(t, "c.csv", "Company,Domain\nLima,lima.example\nX,bad\n"), "--abort").
-		want(t, exitNotDone, "import_failed")
+		want(t, exitNotDone, "import_failed: 1 row failed and at most 0 are allowed")
 	s.run("import", writeFile(t, "c.csv", "Company,Domain\nLima,lima.example\nX,bad\n"), "--max-errors", "1").want(t, exitRowsFailed, "created 1")
+}
+
+// TestImportArray imports arrays of objects as they come, whatever they are packed in.
+func TestImportArray(t *testing.T) {
+	s := startServer(t)
+	const two = " \r\n\t[{\"name\":\"Acme\",\"domain\":\"%.example\"},{\"name\":\"Bolt\",\"domain\":\"%2.example\"}]\n"
+	of := func(prefix string) string { return strings.ReplaceAll(two, "%", prefix) }
+	s.run("import", writeFile(t, "a.json", of("a"))).want(t, exitDone, "created 2")
+	run(s.env, of("b"), "import", "-", "--format", "json").want(t, exitDone, "created 2")
+	for _, coding := range []struct{ name, suffix string }{{"gzip", ".gz"}, {"zstd", ".zst"}} {
+		zipped, err := packed(of(coding.name), coding.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.run("import", writeFile(t, "a.json"+coding.suffix, zipped)).want(t, exitDone, "created 2")
+	}
+	// Blanks without end, nothing, and what is not packed as its name says are the server's to refuse.
+	s.run("import", writeFile(t, "a.json", strings.Repeat(" ", peekBytes)+"[]")).want(t, exitNotDone, "sluice: validation_error: ")
+	s.run("import", writeFile(t, "a.json", " ")).want(t, exitNotDone, "sluice: validation_error: ")
+	s.run("import", writeFile(t, "a.json.gz", "[]")).want(t, exitNotDone, "sluice: validation_error: ")
+	s.run("import", writeFile(t, "a.json", "[")).want(t, exitNotDone, "sluice: validation_error: ")
+
+	var many strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&many, "%s{\"name\":\"Company %d\",\"domain\":\"many%[2]d.example\"}\n", map[bool]string{true: "[", false: ","}[i == 0], i)
+	}
+	many.WriteString("]")
+	s.run("import", writeFile(t, "many.json", many.String())).want(t, exitDone, "created 20000")
 }
 
 func TestImportRefused(t *testing.T) {

@@ -40,6 +40,14 @@ func table(w io.Writer, rows func(add func(cells ...string))) error {
 	return tw.Flush()
 }
 
+// count is a number of things as people read it.
+func count[N int | int64 | uint64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // terminal reports whether w is one, so that a bar can be drawn on it.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

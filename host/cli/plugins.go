@@ -51,13 +51,13 @@ func (l pluginLimits) workbench() (*host.Workbench, error) {
 func readModule(path string) ([]byte, error) {
 	wasm, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s; sluice plugins build makes a plugin.wasm", path)
+		return nil, refuse(fault.NotFound, "there is no %s; sluice plugins build makes a plugin.wasm", path)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.HasPrefix(wasm, []byte("\x00asm")) {
-		return nil, fmt.Errorf("%s is no Wasm module, its first four bytes are not \\0asm; give the .wasm file that a build makes", path)
+		return nil, misuse("%s is no Wasm module, its first four bytes are not \\0asm; give the .wasm file that a build makes", path)
 	}
 	return wasm, nil
 }
@@ -65,7 +65,7 @@ func readModule(path string) ([]byte, error) {
 // refusal says why a module is not taken.
 func refusal(path string, err error) error {
 	if errors.Is(err, fault.PluginInvalid) {
-		return fmt.Errorf("%s is refused: %s", path, fault.Message(err))
+		return refuse(fault.PluginInvalid, "%s is refused: %s", path, fault.Message(err))
 	}
 	return problem(path, err)
 }
@@ -76,18 +76,18 @@ func problem(what string, err error) error {
 	if fault.CodeOf(err) == fault.Internal {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("%s: %s", what, fault.Message(err))
+	return refuse(fault.CodeOf(err), "%s: %s", what, fault.Message(err))
 }
 
 // parseRef splits NAME or NAME@VERSION; version 0 is the newest.
 func parseRef(ref string) (name string, version int, err error) {
 	name, number, given := strings.Cut(ref, "@")
 	if err := plugins.CheckName(name); err != nil {
-		return "", 0, errors.New(fault.Message(err))
+		return "", 0, misuse("%s", fault.Message(err))
 	}
 	if given {
 		if version, err = strconv.Atoi(number); err != nil || version < 1 {
-			return "", 0, fmt.Errorf("%q is no version of a plugin; versions are whole numbers from 1, as in %s@1", number, name)
+			return "", 0, misuse("%q is no version of a plugin; versions are whole numbers from 1, as in %s@1", number, name)
 		}
 	}
 	return name, version, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"sluice/engine/fault"
 	"sluice/plugins"
 )
 
@@ -52,7 +53,7 @@ type pluginsActivateCmd struct {
 
 func (c *pluginsActivateCmd) Run(p *process) error {
 	if (c.Ref == "") != c.None {
-		return errors.New("give either a plugin, as name or name@version, or --none")
+		return misuse("give either a plugin, as name or name@version, or --none")
 	}
 	cl, err := c.client()
 	if err != nil {
@@ -90,7 +91,7 @@ func (c *pluginsRollbackCmd) Run(p *process) error {
 	a, err := activate(p.ctx, cl, was.Name, was.Version)
 	var failed *apiError
 	if errors.As(err, &failed) && failed.Code == "not_found" {
-		return fmt.Errorf("%s@%d was active before, but is deleted; activate another one with sluice plugins activate", was.Name, was.Version)
+		return refuse(fault.NotFound, "%s@%d was active before, but is deleted; activate another one with sluice plugins activate", was.Name, was.Version)
 	}
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func activeBefore(ctx context.Context, cl *client) (*plugins.AuditEntry, error) 
 		}
 	}
 	if now == nil {
-		return nil, errors.New("no plugin was ever active; sluice plugins activate makes one so")
+		return nil, refuse(fault.Conflict, "no plugin was ever active; sluice plugins activate makes one so")
 	}
-	return nil, errors.New("no other plugin was active before; sluice plugins activate --none lets imports go through none")
+	return nil, refuse(fault.Conflict, "no other plugin was active before; sluice plugins activate --none lets imports go through none")
 }

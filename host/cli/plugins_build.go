@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sluice/engine/fault"
 	"sluice/plugins"
 	"sluice/plugins/sdk"
 )
@@ -29,11 +30,11 @@ type built struct {
 // Run builds the project with the toolchain of its language.
 func (c *pluginsBuildCmd) Run(p *process) error {
 	if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("there is no folder %s; sluice plugins init starts a project", c.Dir)
+		return refuse(fault.NotFound, "there is no folder %s; sluice plugins init starts a project", c.Dir)
 	}
 	lang, err := sdk.Detect(os.DirFS(c.Dir))
 	if err != nil {
-		return fmt.Errorf("%s is no plugin's project: %w; sluice plugins init starts one", c.Dir, err)
+		return misuse("%s is no plugin's project: %w; sluice plugins init starts one", c.Dir, err)
 	}
 	compiler, err := p.findTool(c.Dir, lang.Compiler)
 	for _, need := range lang.Needs {
@@ -42,14 +43,14 @@ func (c *pluginsBuildCmd) Run(p *process) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s projects are built with %w; %s", lang.Title, err, lang.Install)
+		return misuse("%s projects are built with %w; %s", lang.Title, err, lang.Install)
 	}
 	for _, step := range lang.Steps {
 		cmd := exec.CommandContext(p.ctx, compiler, step...)
 		cmd.Dir, cmd.Env = c.Dir, append(p.environ(), lang.Env...)
 		cmd.Stdout, cmd.Stderr = p.stderr, p.stderr
 		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("%s %s: %w", lang.Compiler.Names[0], strings.Join(step, " "), err)
+			return refuse(fault.PluginInvalid, "%s %s: %w", lang.Compiler.Names[0], strings.Join(step, " "), err)
 		}
 	}
 	path := filepath.Join(c.Dir, sdk.Module)

@@ -250,7 +250,7 @@ func TestPluginsReplay(t *testing.T) {
 
 	fixed := guest(t, echo())
 	first := s.run("plugins", "replay", d.JobID, "--wasm", bad).want(t, exitRowsFailed)
-	if want := "shaky@1 trapped on a batch of 1 rows: unreachable in process\n  config        {}\n  file columns  [\"Company\",\"Domain\"]\n" +
+	if want := "shaky@1 trapped on a batch of 1 row: unreachable in process\n  config        {}\n  file columns  [\"Company\",\"Domain\"]\n" +
 		"  row sent      [\"acme.example\"]\n" + bad + ", the same module, traps on it: unreachable in process\n"; first.stdout != want {
 		t.Errorf("%s\nwant %s", first.stdout, want)
 	}

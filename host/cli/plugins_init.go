@@ -28,10 +28,10 @@ func (c *pluginsInitCmd) Run(p *process) error {
 		name = nameOf(filepath.Base(c.Dir))
 	}
 	if err := plugins.CheckName(name); err != nil {
-		return fmt.Errorf("%s; give another one with --name", fault.Message(err))
+		return misuse("%s; give another one with --name", fault.Message(err))
 	}
 	if entries, err := os.ReadDir(c.Dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty; name a new folder", c.Dir)
+		return misuse("%s is not empty; name a new folder", c.Dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

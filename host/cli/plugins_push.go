@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"sluice/engine/fault"
 	"sluice/plugins"
 	"sluice/plugins/conform"
 )
@@ -46,10 +47,10 @@ func (c *pluginsPushCmd) Run(p *process) error {
 		return err
 	}
 	if c.Config != "" && !json.Valid([]byte(c.Config)) {
-		return fmt.Errorf("--config is no JSON: %s", c.Config)
+		return misuse("--config is no JSON: %s", c.Config)
 	}
 	if c.Strict && c.NoCheck {
-		return errors.New("give either --strict, which refuses what the check finds, or --no-check")
+		return misuse("give either --strict, which refuses what the check finds, or --no-check")
 	}
 	wasm, err := readModule(c.File)
 	if err != nil {
@@ -65,7 +66,7 @@ func (c *pluginsPushCmd) Run(p *process) error {
 		header: http.Header{"Content-Type": {"application/wasm"}}, body: bytes.NewReader(wasm)})
 	var refused *apiError
 	if errors.As(err, &refused) && refused.Code == "plugin_invalid" {
-		return fmt.Errorf("%s is refused by the server: %s", c.File, refused.Message)
+		return refuse(fault.PluginInvalid, "%s is refused by the server: %s", c.File, refused.Message)
 	}
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func (c *pluginsPushCmd) check(p *process, wasm []byte) (findings []conform.Find
 		fmt.Fprintf(p.stderr, "warning: %s: %s\n  %s\n", f.Check, f.Problem, f.Advice)
 	}
 	if c.Strict && len(report.Findings) > 0 {
-		return nil, fmt.Errorf("%s does not pass the check, and is not uploaded; without --strict it is", c.File)
+		return nil, refuse(fault.PluginInvalid, "%s does not pass the check, and is not uploaded; without --strict it is", c.File)
 	}
 	return report.Findings, nil
 }
@@ -135,7 +136,7 @@ func (c *pluginsListCmd) Run(p *process) error {
 			return err
 		}
 		if version > 0 {
-			return fmt.Errorf("list takes a name without a version: sluice plugins list %s", name)
+			return misuse("list takes a name without a version: sluice plugins list %s", name)
 		}
 		path += "/" + name
 	}
@@ -169,7 +170,7 @@ func (c *pluginsListCmd) Run(p *process) error {
 func unknownPlugin(name string, err error) error {
 	var failed *apiError
 	if name != "" && errors.As(err, &failed) && failed.Code == "not_found" {
-		return fmt.Errorf("there is no plugin %s; sluice plugins list shows those that are there", name)
+		return refuse(fault.NotFound, "there is no plugin %s; sluice plugins list shows those that are there", name)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"sluice/engine/batch"
+	"sluice/engine/fault"
 	"sluice/plugins"
 )
 
@@ -78,14 +79,14 @@ func (c *pluginsReplayCmd) read(p *process) (*plugins.Bundle, error) {
 	if errors.Is(err, os.ErrNotExist) && strings.HasPrefix(c.Bundle, "imp_co_") {
 		data, err = c.fetch(p)
 	} else if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s; give the file of GET /v1/import/jobs/{id}/replay, or a job's id", c.Bundle)
+		return nil, refuse(fault.NotFound, "there is no %s; give the file of GET /v1/import/jobs/{id}/replay, or a job's id", c.Bundle)
 	}
 	if err != nil {
 		return nil, err
 	}
 	bundle, err := plugins.UnmarshalBundle(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; give the file as GET /v1/import/jobs/{id}/replay answered it", c.Bundle, err)
+		return nil, misuse("%s: %w; give the file as GET /v1/import/jobs/{id}/replay answered it", c.Bundle, err)
 	}
 	return bundle, nil
 }
@@ -121,7 +122,7 @@ func (c *pluginsReplayCmd) module(b *plugins.Bundle) (string, []byte, error) {
 			return path, wasm, nil
 		}
 	}
-	return "", nil, fmt.Errorf("no module in this folder is %s@%d (sha256 %s); name one with --wasm", b.Plugin.Name, b.Plugin.Version, b.Plugin.SHA256)
+	return "", nil, refuse(fault.NotFound, "no module in this folder is %s@%d (sha256 %s); name one with --wasm", b.Plugin.Name, b.Plugin.Version, b.Plugin.SHA256)
 }
 
 func describeReplay(b *plugins.Bundle, path string, wasm []byte, trap *plugins.Trap) (*replayed, error) {
@@ -158,11 +159,11 @@ func texts(b *batch.Batch, row int) []string {
 }
 
 func (r *replayed) show(w io.Writer) error {
-	fmt.Fprintf(w, "%s@%d trapped on a batch of %d rows: %s\n", r.Plugin.Name, r.Plugin.Version, len(r.Rows), r.Trapped)
+	fmt.Fprintf(w, "%s@%d trapped on a batch of %s: %s\n", r.Plugin.Name, r.Plugin.Version, count(len(r.Rows), "row", "rows"), r.Trapped)
 	fmt.Fprintf(w, "  config        %s\n  file columns  %s\n", r.Config, jsonText(r.Columns))
 	for i, row := range r.Rows {
 		if i == shownRows {
-			fmt.Fprintf(w, "  … %d more rows; --json prints them\n", len(r.Rows)-i)
+			fmt.Fprintf(w, "  … %s; --json prints them\n", count(len(r.Rows)-i, "more row", "more rows"))
 			break
 		}
 		fmt.Fprintf(w, "  row sent      %s\n", jsonText(row))

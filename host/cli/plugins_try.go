@@ -12,9 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
+	"sluice/engine/fault"
 	"sluice/host"
 	"sluice/plugins/conform"
 )
@@ -43,16 +41,16 @@ func (c *pluginsTestCmd) Run(p *process) (err error) {
 		return err
 	}
 	if c.Config != "" && !json.Valid([]byte(c.Config)) {
-		return fmt.Errorf("--config is no JSON: %s", c.Config)
+		return misuse("--config is no JSON: %s", c.Config)
 	}
 	if c.Write && c.Expect == "" {
-		return errors.New("--write writes the file of --expect; give that too")
+		return misuse("--write writes the file of --expect; give that too")
 	}
 	if c.Data == "" && (c.Expect != "" || c.Plain || len(c.Map) > 0 || c.NoHeader) {
-		return errors.New("--expect, --plain, --map and --no-header are about the rows of a file; name it with --data")
+		return misuse("--expect, --plain, --map and --no-header are about the rows of a file; name it with --data")
 	}
 	if c.Data != "" && len(c.Columns) > 0 {
-		return errors.New("--columns is for made-up rows; a file has its own")
+		return misuse("--columns is for made-up rows; a file has its own")
 	}
 	bench, err := c.workbench()
 	if err != nil {
@@ -135,28 +133,17 @@ func (c *pluginsTestCmd) trialFile(data io.Reader) (host.TrialFile, error) {
 		q.Set("mapping", string(raw))
 	}
 	if format == "json" && len(q) > 0 {
-		return host.TrialFile{}, errors.New("a JSON file has its options inside, plugin_config too; give none on the command line")
+		return host.TrialFile{}, misuse("a JSON file has its options inside, plugin_config too; give none on the command line")
 	}
 	data, err := unpacked(data, coding)
 	if err != nil {
-		return host.TrialFile{}, fmt.Errorf("%s: decompress %s: %w", c.Data, coding, err)
+		return host.TrialFile{}, misuse("%s: decompress %s: %w", c.Data, coding, err)
 	}
-	if format != "json" {
-		data = io.LimitReader(data, trialBytes)
+	if format == "json" {
+		body, err := jsonBody(data, "")
+		return host.TrialFile{Body: body, ContentType: mediaTypes[format]}, err
 	}
-	return host.TrialFile{Body: data, ContentType: mediaTypes[format], Query: q.Encode()}, nil
-}
-
-// unpacked decompresses a file, so that its beginning alone can be read.
-func unpacked(data io.Reader, coding string) (io.Reader, error) {
-	switch coding {
-	case "gzip":
-		return gzip.NewReader(data)
-	case "zstd":
-		// It is read here and now: no goroutine stays behind.
-		return zstd.NewReader(data, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	}
-	return data, nil
+	return host.TrialFile{Body: io.LimitReader(data, trialBytes), ContentType: mediaTypes[format], Query: q.Encode()}, nil
 }
 
 // compare holds what became of the rows against the file of --expect.
@@ -169,22 +156,22 @@ func (c *pluginsTestCmd) compare(p *process, t *host.Trial) error {
 		if err := os.WriteFile(c.Expect, got.Bytes(), 0o644); err != nil {
 			return err
 		}
-		return c.agreed(p, t, "%s says now what becomes of %d rows\n")
+		return c.agreed(p, t, "%s says now what becomes of %s\n")
 	}
 	want, err := os.ReadFile(c.Expect)
 	if err != nil {
 		return fmt.Errorf("%w; --write makes it", err)
 	}
 	if diff := firstDifference(string(want), got.String()); diff != "" {
-		return fmt.Errorf("the rows did not become what %s says, %s\nIf that is right, --write writes it anew", c.Expect, diff)
+		return refuse(fault.Conflict, "the rows did not become what %s says, %s\nIf that is right, --write writes it anew", c.Expect, diff)
 	}
-	return c.agreed(p, t, "%s is what became of %d rows: ok\n")
+	return c.agreed(p, t, "%s is what became of %s: ok\n")
 }
 
 func (c *pluginsTestCmd) agreed(p *process, t *host.Trial, format string) error {
 	v := map[string]any{"expected": true, "row_count": t.RowCount, "fuel_per_row": t.FuelPerRow}
 	return c.print(p, v, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, format, c.Expect, t.RowCount)
+		_, err := fmt.Fprintf(w, format, c.Expect, count(t.RowCount, "row", "rows"))
 		return err
 	})
 }

@@ -51,6 +51,18 @@ func TestThousands(t *testing.T) {
 	f(1234567, "1,234,567")
 }
 
+func TestCount(t *testing.T) {
+	f := func(n uint64, want string) {
+		t.Helper()
+		if got := count(n, "company", "companies"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	f(0, "0 companies")
+	f(1, "1 company")
+	f(2, "2 companies")
+}
+
 func TestFirstDifference(t *testing.T) {
 	f := func(want, got, diff string) {
 		t.Helper()

@@ -84,7 +84,7 @@ func showTrial(w io.Writer, title string, t *host.Trial) error {
 		return err
 	}
 	if rows.last > shownRows {
-		fmt.Fprintf(w, "… %d more rows; --plain or --json prints them\n", rows.last-shownRows)
+		fmt.Fprintf(w, "… %s; --plain or --json prints them\n", count(rows.last-shownRows, "more row", "more rows"))
 	}
 	for i, e := range t.Errors {
 		if i == 0 {
@@ -106,7 +106,7 @@ func showTrial(w io.Writer, title string, t *host.Trial) error {
 	if t.Truncated {
 		more = " (the file has more)"
 	}
-	_, err = fmt.Fprintf(w, "\n%d rows%s: %d answered, %d skipped, %d failed\n", rows.last, more, rows.answered, rows.skipped, rows.failed)
+	_, err = fmt.Fprintf(w, "\n%s%s: %d answered, %d skipped, %d failed\n", count(rows.last, "row", "rows"), more, rows.answered, rows.skipped, rows.failed)
 	if t.FuelPerRow > 0 && err == nil {
 		_, err = fmt.Fprintf(w, "%d fuel a row; about %s rows/s on one core of this machine\n", t.FuelPerRow, thousands(t.RowsPerSecond))
 	}
@@ -173,7 +173,7 @@ func logLines(w io.Writer, t *host.Trial) error {
 		fmt.Fprintf(w, "log %s: %s\n", l.Level, l.Text)
 	}
 	if t.LogDropped > 0 {
-		fmt.Fprintf(w, "log … %d more lines were dropped\n", t.LogDropped)
+		fmt.Fprintf(w, "log … %s dropped\n", count(t.LogDropped, "more line was", "more lines were"))
 	}
 	return nil
 }
