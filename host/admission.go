@@ -88,7 +88,9 @@ func (s *Server) admit(h *fasthttp.RequestHeader) *Request {
 	if r.coding = strings.ToLower(strings.TrimSpace(r.Header("Content-Encoding"))); r.coding == "identity" {
 		r.coding = ""
 	}
-	r.err = s.guard(r.ID, func() error { return s.judge(r) })
+	if r.err = s.guard(r.ID, func() error { return s.judge(r) }); r.err != nil {
+		r.attempt.end()
+	}
 	return r
 }
 

@@ -17,7 +17,7 @@ import (
 func (s *Server) companyRoutes() []route {
 	return []route{
 		{method: "POST", pattern: "/v1/companies", scope: WriteCompanies, handle: s.createCompany,
-			media: []string{jsonType}, conflict: s.refuseRunning, maxBody: s.jsonLimit},
+			media: []string{jsonType}, conflict: s.holdKey, maxBody: s.jsonLimit},
 		{method: "GET", pattern: "/v1/companies", scope: ReadCompanies, handle: s.listCompanies},
 		{method: "GET", pattern: "/v1/companies/export", scope: ReadCompanies, handle: s.exportCompanies, stream: true},
 		{method: "GET", pattern: "/v1/companies/{id}", scope: ReadCompanies, handle: s.getCompany},
@@ -34,10 +34,7 @@ type extraRecords func(answer) []engine.Change
 
 // createCompany creates a company, under an idempotency key once.
 func (s *Server) createCompany(r *Request) error {
-	a, err := s.idempotency.begin(r)
-	if err != nil {
-		return err
-	}
+	a := r.attempt
 	defer a.end()
 	body, err := r.ReadAll(s.cfg.MaxJSONBytes)
 	if err != nil {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unsafe"
+
+	"github.com/valyala/fasthttp"
 
 	"sluice/engine"
 	"sluice/engine/fault"
@@ -52,19 +55,28 @@ func (r *Request) idempotencyKey() (string, error) {
 	return string(sent[0]), nil
 }
 
-// refuseRunning is the 409 before the body is read. It takes nothing; begin
-// decides again.
-func (s *Server) refuseRunning(r *Request) error {
-	key, err := r.idempotencyKey()
-	if key == "" || err != nil {
+// holdKey begins the request's attempt, or refuses it with 409, before the body is
+// read. Who holds a key lets go of it when the handler ends; a request that never
+// comes to its handler, as its body did not arrive, when fasthttp resets it.
+func (s *Server) holdKey(r *Request) error {
+	a, err := s.idempotency.begin(r)
+	if err != nil {
 		return err
 	}
-	s.idempotency.mu.Lock()
-	defer s.idempotency.mu.Unlock()
-	if _, ok := s.idempotency.running[attemptKey{r.Tenant(), key}]; ok {
-		return errKeyInUse
+	if r.attempt = a; a != nil && a.held {
+		requestOf(r.hdr).SetUserValue(holdValue, a)
 	}
 	return nil
+}
+
+// holdValue names the attempt among fasthttp's values of a request, which it
+// closes with the request.
+const holdValue = "attempt"
+
+// requestOf returns the request that a header is part of: HeaderReceived is given
+// nothing else.
+func requestOf(h *fasthttp.RequestHeader) *fasthttp.Request {
+	return (*fasthttp.Request)(unsafe.Add(unsafe.Pointer(h), -int(unsafe.Offsetof(fasthttp.Request{}.Header))))
 }
 
 var errKeyInUse = fault.New(fault.IdempotencyInUse, "the first request with this %s is still running; send it again later", idempotencyHeader)
@@ -77,8 +89,7 @@ type attempt struct {
 	stored *storedAnswer // what the first request was answered; nil: this is the first
 }
 
-// begin finds the answer of the request's key, or takes hold of the key. The
-// caller must end the attempt.
+// begin finds the answer of the request's key, or takes hold of the key.
 func (i *idempotency) begin(r *Request) (*attempt, error) {
 	key, err := r.idempotencyKey()
 	if key == "" || err != nil {
@@ -107,6 +118,12 @@ func (i *idempotency) take(key attemptKey) bool {
 	}
 	i.running[key] = struct{}{}
 	return true
+}
+
+// Close is end, for fasthttp.
+func (a *attempt) Close() error {
+	a.end()
+	return nil
 }
 
 // end lets go of the key.

@@ -16,7 +16,7 @@ import (
 func (s *Server) importRoutes() []route {
 	return []route{{
 		method: "POST", pattern: "/v1/import/companies", scope: WriteCompanies, handle: s.importCompanies,
-		media: intake.MediaTypes(), encoded: true, conflict: s.refuseRunning, maxBody: s.importLimit,
+		media: intake.MediaTypes(), encoded: true, conflict: s.holdKey, maxBody: s.importLimit,
 	}}
 }
 
@@ -32,6 +32,8 @@ func (s *Server) importLimit(r *Request) int64 {
 // importCompanies takes an upload and imports it: 200 where that is done before
 // the answer, or else 202 for a job.
 func (s *Server) importCompanies(r *Request) error {
+	a := r.attempt
+	defer a.end()
 	if r.length == 0 && r.media == "" {
 		return fault.New(fault.Validation, "the body is missing; send rows or csv")
 	}
@@ -39,12 +41,6 @@ func (s *Server) importCompanies(r *Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := s.idempotency.begin(r)
-	if err != nil {
-		return err
-	}
-	defer a.end()
-
 	in := intake.Request{Form: form, Body: r.Body(), Length: r.length, Query: r.rawQuery(),
 		Limits: s.intakeLimits(), Digest: a != nil}
 	if a.replays() {

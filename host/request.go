@@ -32,8 +32,10 @@ type Request struct {
 	window window
 	start  time.Time
 	body   body
-	close  bool  // the connection can't be trusted any further
-	err    error // the refusal
+
+	attempt *attempt // nil: without an Idempotency-Key
+	close   bool     // the connection can't be trusted any further
+	err     error    // the refusal
 }
 
 // Tenant returns the tenant that the request acts for.

@@ -38,7 +38,7 @@ type route struct {
 	stream  bool     // the answer is streamed: no HEAD
 
 	// Refusals that need no body; nil where there are none. They may be called
-	// without the handler following, so they must not take hold of anything.
+	// without the handler following.
 	find     func(*Request) error // 404 of what the path names
 	conflict func(*Request) error // 409
 	maxBody  func(*Request) int64 // the largest body that may be announced
