@@ -204,7 +204,7 @@ func packed(coding string, src io.Reader) io.Reader {
 // Rule 2.98: no input makes the server large or takes it down. Each of these
 // gets its answer, and none leaves the server above its memory.
 func TestHostileInput(t *testing.T) {
-	const mostMemory = 400 << 20
+	const mostMemory = 512 << 20
 	mega := int64(1 << 20)
 	if raced {
 		mega /= 4 // it is slow, and its memory says nothing

@@ -93,7 +93,7 @@ type importRule struct {
 }
 
 func importRules() []importRule {
-	leaves := []string{"batch", "fault", "company", "tuple"} // what every room may name
+	leaves := []string{"batch", "fault", "company", "tuple", "leaktest"} // what every room may name
 	rules := []importRule{
 		// bench → host → {plugins, storage} → engine's leaves
 		{"sluice/bench", []string{"sluice/bench"}},
