@@ -4,7 +4,7 @@ GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 export GOFLAGS := -mod=readonly
 
-.PHONY: build run demo test check lint torture fuzz guests bench bench-compare tutorial clean
+.PHONY: build run demo test check lint torture load fuzz guests bench bench-compare tutorial clean
 
 build: ## the one binary, bin/sluice
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X sluice/host/cli.version=$(VERSION)" -o bin/sluice ./host/cmd/sluice
@@ -31,8 +31,11 @@ check: lint ## what must hold before a commit: format, vet, staticcheck, tidy
 
 ROUNDS ?= 60
 SEED ?= 1
-torture: build ## SIGKILL a server at random moments under load, and hold what is left to what was promised
-	$(GO) run ./bench/cmd/torture --sluice bin/sluice --rounds $(ROUNDS) --seed $(SEED)
+torture: build ## kill a server at random, fill its disk, trace its syncs, and hold it to what it promised
+	$(GO) run ./bench/cmd/torture --sluice bin/sluice --rounds $(ROUNDS) --seed $(SEED) kills full syncs
+
+load: build ## what others notice of a crowd of slow clients, uploads and queued jobs
+	$(GO) run ./bench/cmd/torture --sluice bin/sluice crowd
 
 FUZZTIME ?= 5s
 fuzz: ## each fuzz target for a while (FUZZTIME)

@@ -22,6 +22,7 @@ type Config struct {
 	ImportMemory   int64         // bytes of uploads read into rows at once; then requests wait
 	Workers        int           // goroutines that prepare batches, a job
 	RunningJobs    int           // jobs that run at once
+	QueuedJobs     int           // jobs of one tenant that have not ended; more are refused
 	Turn           time.Duration // how long a job runs while another tenant's waits
 	MaxReportBytes int64         // of failed rows' cells and results, a job
 	Retention      time.Duration // of ended jobs and their reports
@@ -36,6 +37,7 @@ func DefaultConfig() Config {
 		ImportMemory:   64 << 20,
 		Workers:        runtime.GOMAXPROCS(0),
 		RunningJobs:    max(2, runtime.GOMAXPROCS(0)),
+		QueuedJobs:     10_000,
 		Turn:           time.Second,
 		MaxReportBytes: 1 << 30,
 		Retention:      7 * 24 * time.Hour,

@@ -293,6 +293,9 @@ func asMap(data *Data) (m map[string]any, err error) {
 // the sealed records are durable.
 func (e *Engine) enqueue(ctx context.Context, r Request, job *Job) (*Data, error) {
 	job.Status, job.Timings.StartedAt = Queued, nil
+	if e.queue.of(r.Tenant) >= e.cfg.QueuedJobs {
+		return nil, fault.New(fault.RateLimited, "%d imports are queued, and no more than that may be; send this one again when some have ended", e.cfg.QueuedJobs)
+	}
 	if err := r.Upload.persist(); err != nil {
 		return nil, err
 	}

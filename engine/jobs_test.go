@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -410,4 +411,30 @@ func TestFullCommits(t *testing.T) {
 			t.Errorf("%d ops a commit: %s, want %s", max, got, want)
 		}
 	}
+}
+
+// A tenant's imports past the limit are refused, leave nothing, and hold nobody
+// else up.
+func TestQueueIsBounded(t *testing.T) {
+	h := &harness{t: t, store: enginetest.NewStore(), spool: enginetest.NewSpool()}
+	cfg := engine.DefaultConfig()
+	cfg.QueuedJobs = 2
+	h.Engine = engine.New(cfg, h.store, h.spool, nil, slog.New(slog.DiscardHandler)) // never started: all wait
+	body, _, _, _ := manyRows(600)
+	h.queue(tenant, body, options())
+	h.queue(tenant, body, options())
+	u := h.NewUpload(engine.CSV)
+	if _, err := u.Write([]byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.Import(context.Background(), engine.Request{Tenant: tenant, Upload: u, Options: options()})
+	const want = "rate_limited: 2 imports are queued, and no more than that may be; send this one again when some have ended"
+	if fault.CodeOf(err) != fault.RateLimited || err.Error() != want {
+		t.Fatalf("%v, want %s", err, want)
+	}
+	if n := h.spool.Files(); n != 2 {
+		t.Errorf("%d uploads are kept, of 2 jobs", n)
+	}
+	h.queue("another", body, options())
+	h.must(engine.CSV, "name,domain\nA,a.example\n", options()) // at once
 }

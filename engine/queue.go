@@ -128,6 +128,13 @@ func (q *queue) remove(j *entry) bool {
 	return true
 }
 
+// of returns how many jobs of a tenant have not ended.
+func (q *queue) of(tenant string) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.jobs[tenant])
+}
+
 // contended reports whether a job waits for a turn.
 func (q *queue) contended() bool {
 	q.mu.Lock()

@@ -79,7 +79,7 @@ func newBackend(ctx context.Context, cfg Config, kv storage.KV, log *slog.Logger
 	b.closes = append(b.closes, box.Close)
 	b.plugins = plugins.NewRegistry(box, pluginRecords{b.records})
 	engineConfig := engine.DefaultConfig()
-	engineConfig.MaxReportBytes = cfg.MaxReportBytes
+	engineConfig.MaxReportBytes, engineConfig.QueuedJobs = cfg.MaxReportBytes, cfg.MaxQueuedJobs
 	b.engine = engine.New(engineConfig, store{records{kv}, b.tables}, uploads{b.spool}, enginePlugins{b.plugins}, log)
 	if err := b.engine.Start(ctx); err != nil {
 		return fail("start engine", err)

@@ -23,6 +23,7 @@ type Config struct {
 	MaxHeaderBytes int   // request line and headers together
 	MaxJSONBytes   int64 // a JSON body, decoded
 	MaxStreamBytes int64 // a raw upload, decoded
+	MaxQueuedJobs  int   // jobs of one tenant that have not ended
 	MaxReportBytes int64 // failed rows' cells and results of one job
 
 	HeaderTimeout time.Duration // from a request's first byte to its last header
@@ -71,6 +72,7 @@ func DefaultConfig() Config {
 		MaxHeaderBytes: 16 << 10,
 		MaxJSONBytes:   20 << 20,
 		MaxStreamBytes: 10 << 30,
+		MaxQueuedJobs:  10_000,
 		MaxReportBytes: 1 << 30,
 
 		HeaderTimeout: 30 * time.Second,
@@ -136,6 +138,7 @@ func (c Config) Validate() error {
 	between("MaxHeaderBytes", int64(c.MaxHeaderBytes), 4<<10, 1<<20)
 	between("MaxJSONBytes", c.MaxJSONBytes, 1<<10, 1<<30)
 	between("MaxStreamBytes", c.MaxStreamBytes, 1<<10, 1<<50)
+	between("MaxQueuedJobs", int64(c.MaxQueuedJobs), 1, 1<<20)
 	between("MaxReportBytes", c.MaxReportBytes, 0, 1<<50)
 	positive("HeaderTimeout", c.HeaderTimeout)
 	positive("BodyTimeout", c.BodyTimeout)

@@ -26,6 +26,8 @@ type Config struct {
 	Rounds int           // kills at most
 	For    time.Duration // no round is begun after this time; 0: no such end
 	Fills  int           // rounds on a full disk
+	Life   time.Duration // of a crowd
+	Goal   time.Duration // for the p99 of others beside it; 0: it is only told
 	Out    io.Writer
 
 	Tenants int
@@ -38,7 +40,7 @@ type Config struct {
 
 // DefaultConfig is a run of a few minutes.
 func DefaultConfig() Config {
-	return Config{Binary: "bin/sluice", Module: "plugins/examples/cleaner/cleaner.wasm", Seed: 1, Rounds: 60, Fills: 6,
+	return Config{Binary: "bin/sluice", Module: "plugins/examples/cleaner/cleaner.wasm", Seed: 1, Rounds: 60, Fills: 6, Life: 15 * time.Second,
 		Out: os.Stdout, Tenants: 3, Lanes: 3, Domains: 1500, MaxRows: 12_000, Check: 5, MaxLife: 1500 * time.Millisecond}
 }
 
@@ -46,7 +48,7 @@ func DefaultConfig() Config {
 type stats struct {
 	kills, early, stops                                                  atomic.Int64
 	syncs, jobs, cancels, singles, offices, cuts, open, applied, replays atomic.Int64
-	refused                                                              atomic.Int64 // 503
+	refused, limited                                                     atomic.Int64 // 503, 429
 }
 
 func (s *stats) String() string {
@@ -201,11 +203,9 @@ func (r *run) compare(ctx context.Context, s *server, first bool) error {
 }
 
 func (r *run) populate(ctx context.Context, s *server) error {
-	admin, err := os.ReadFile(filepath.Join(r.data, "admin.key"))
-	if err != nil {
+	if err := r.readAdmin(); err != nil {
 		return err
 	}
-	r.admin = strings.TrimSpace(string(admin))
 	wasm, err := os.ReadFile(r.Module)
 	if err != nil {
 		return err
@@ -227,6 +227,13 @@ func (r *run) populate(ctx context.Context, s *server) error {
 		r.tenants = append(r.tenants, t)
 	}
 	return nil
+}
+
+// readAdmin takes up the key that the server has left in its folder.
+func (r *run) readAdmin() error {
+	admin, err := os.ReadFile(filepath.Join(r.data, "admin.key"))
+	r.admin = strings.TrimSpace(string(admin))
+	return err
 }
 
 // key makes an API key of a tenant.

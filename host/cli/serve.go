@@ -21,6 +21,7 @@ type serveCmd struct {
 	MaxStreamBytes int64  `help:"Largest raw upload, decompressed." default:"${max_stream_bytes}"`
 	MaxReportBytes int64  `help:"Most bytes kept of a job's failed rows and results." default:"${max_report_bytes}"`
 	MaxConnections int    `help:"Open connections; more are answered 503." default:"${max_connections}"`
+	MaxQueuedJobs  int    `help:"Jobs of one tenant that have not ended; more are answered 429." default:"${max_queued_jobs}"`
 	RateLimit      int    `help:"Requests in 60 s of a key that has no limit of its own." default:"${rate_limit}"`
 	pluginLimits
 	ShutdownGrace time.Duration `help:"For running requests and jobs when the server stops." default:"${shutdown_grace}"`
@@ -35,6 +36,7 @@ func serveDefaults() map[string]string {
 		"max_stream_bytes":    fmt.Sprint(d.MaxStreamBytes),
 		"max_report_bytes":    fmt.Sprint(d.MaxReportBytes),
 		"max_connections":     fmt.Sprint(d.MaxConnections),
+		"max_queued_jobs":     fmt.Sprint(d.MaxQueuedJobs),
 		"rate_limit":          fmt.Sprint(d.RateLimit),
 		"plugin_memory":       fmt.Sprint(d.PluginMemory),
 		"plugin_row_fuel":     fmt.Sprint(d.PluginRowFuel),
@@ -51,6 +53,7 @@ func (c *serveCmd) config() host.Config {
 	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey
 	cfg.MaxStreamBytes, cfg.MaxReportBytes = c.MaxStreamBytes, c.MaxReportBytes
 	cfg.MaxConnections, cfg.RateLimit = c.MaxConnections, c.RateLimit
+	cfg.MaxQueuedJobs = c.MaxQueuedJobs
 	cfg.ShutdownGrace = c.ShutdownGrace
 	c.apply(&cfg)
 	return cfg

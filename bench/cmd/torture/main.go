@@ -1,9 +1,9 @@
 // Command torture tries to make a server lose something: the runs of make torture.
 //
-//	torture [flags] [kills] [full] [syncs]
+//	torture [flags] [kills] [full] [syncs] [crowd]
 //
 // kills, the default, kills it at random; full fills its disk; syncs traces it, to
-// see a sync before each acknowledgement.
+// see a sync before each acknowledgement; crowd shows what others notice of many.
 package main
 
 import (
@@ -28,10 +28,12 @@ func main() {
 	flag.IntVar(&cfg.Check, "check", cfg.Check, "every how many rounds the folder is checked; 0: at the end alone")
 	flag.IntVar(&cfg.MaxRows, "max-rows", cfg.MaxRows, "of a queued import")
 	flag.IntVar(&cfg.Fills, "fills", cfg.Fills, "how often the disk is filled")
+	flag.DurationVar(&cfg.Life, "life", cfg.Life, "how long the crowd stays")
+	flag.DurationVar(&cfg.Goal, "goal", 0, "p99 of others beside the crowd that is too much; 0: it is only told")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	runs := map[string]func(context.Context, torture.Config) error{"kills": torture.Run, "full": torture.Full, "syncs": torture.Syncs}
+	runs := map[string]func(context.Context, torture.Config) error{"kills": torture.Run, "full": torture.Full, "syncs": torture.Syncs, "crowd": torture.Crowd}
 	names := flag.Args()
 	if len(names) == 0 {
 		names = []string{"kills"}
