@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"sluice/bench/process"
 )
 
@@ -71,30 +73,13 @@ func (r *run) fill(ctx context.Context, disk *disk, n int) error {
 	if err != nil {
 		return err
 	}
-	defer p.Kill()
-	s := newServer(p.URL, &r.stats)
-	defer s.ended()
-	if err := r.compare(ctx, s, n == 0); err != nil {
-		return withLog(err, p)
-	}
-	load := r.load(ctx, s)
-	load.Go(func() error { return r.gorge(ctx, s) })
 	kill := n%3 == 2
-	full := r.fillUp(ctx, disk, p, s, kill)
-	s.killed.Store(true)
-	alive := p.Alive()
-	if kill {
-		p.Kill()
-		r.stats.kills.Add(1)
-	} else {
-		full = errors.Join(full, p.Stop())
-		r.stats.stops.Add(1)
-	}
-	if err := errors.Join(full, load.Wait()); err != nil {
-		return withLog(err, p)
-	}
-	if !alive {
-		return withLog(errors.New("the server ended by itself"), p)
+	err = r.live(ctx, p, n == 0, func(s *server, load *errgroup.Group) (orderly bool, err error) {
+		load.Go(func() error { return r.gorge(ctx, s) })
+		return !kill, r.fillUp(ctx, disk, p, kill)
+	})
+	if err != nil {
+		return err
 	}
 	if kill {
 		if err := r.startFull(ctx, disk); err != nil {
@@ -106,7 +91,7 @@ func (r *run) fill(ctx context.Context, disk *disk, n int) error {
 
 // fillUp fills the disk until requests were refused, and makes room again, after
 // which every lane must get on. With kill it leaves the disk full.
-func (r *run) fillUp(ctx context.Context, disk *disk, p *process.Server, s *server, kill bool) error {
+func (r *run) fillUp(ctx context.Context, disk *disk, p *process.Server, kill bool) error {
 	time.Sleep(time.Duration(r.rng.Int64N(int64(r.MaxLife))))
 	before := r.stats.refused.Load()
 	for until := time.Now().Add(progressWait); ; {

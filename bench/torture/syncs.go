@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"sluice/bench/process"
 )
@@ -68,17 +69,12 @@ func (r *run) trace(ctx context.Context) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer p.Kill()
-	s := newServer(p.URL, &r.stats)
-	defer s.ended()
-	if err := r.compare(ctx, s, true); err != nil {
-		return nil, withLog(err, p)
-	}
-	load := r.load(ctx, s)
-	time.Sleep(tracedLife)
-	s.killed.Store(true)
-	if err := errors.Join(p.Stop(), load.Wait()); err != nil {
-		return nil, withLog(err, p)
+	err = r.live(ctx, p, true, func(*server, *errgroup.Group) (orderly bool, err error) {
+		time.Sleep(tracedLife)
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return judgeTrace(r.traceFile())
 }
@@ -89,6 +85,6 @@ func judgeTrace(path string) (*judge, error) {
 		return nil, err
 	}
 	j := newJudge()
-	err = readTrace(io.Reader(f), j.see)
+	err = readTrace(f, j.see)
 	return j, errors.Join(err, f.Close())
 }

@@ -119,23 +119,43 @@ func (r *run) round(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
+	err = r.live(ctx, p, n == 0, func(*server, *errgroup.Group) (orderly bool, err error) {
+		life := time.Duration(r.rng.Int64N(int64(r.MaxLife)))
+		if r.rng.IntN(3) == 0 {
+			life /= 10
+		}
+		orderly = r.rng.IntN(12) == 0
+		time.Sleep(life)
+		return orderly, nil
+	})
+	if err != nil {
+		return err
+	}
+	if n%20 == 19 {
+		fmt.Fprintf(r.Out, "torture: round %d: %s\n", n+1, &r.stats)
+	}
+	if r.Check > 0 && n%r.Check == r.Check-1 {
+		return r.check(ctx, p)
+	}
+	return nil
+}
+
+// live is one life of a server that was started: what is stored is compared, the
+// load begins, and when during returns the server is stopped, or killed where that
+// is not orderly. It must have lived until then, without a panic.
+func (r *run) live(ctx context.Context, p *process.Server, first bool, during func(*server, *errgroup.Group) (orderly bool, err error)) error {
 	defer p.Kill()
 	s := newServer(p.URL, &r.stats)
 	defer s.ended()
-	if err := r.compare(ctx, s, n == 0); err != nil {
+	if err := r.compare(ctx, s, first); err != nil {
 		return withLog(err, p)
 	}
-	life := time.Duration(r.rng.Int64N(int64(r.MaxLife)))
-	if r.rng.IntN(3) == 0 {
-		life /= 10
-	}
-	orderly := r.rng.IntN(12) == 0
 	load := r.load(ctx, s)
-	time.Sleep(life)
+	orderly, err := during(s, load)
 	alive := p.Alive()
 	s.killed.Store(true)
 	if orderly {
-		err = p.Stop()
+		err = errors.Join(err, p.Stop())
 		r.stats.stops.Add(1)
 	} else {
 		p.Kill()
@@ -149,12 +169,6 @@ func (r *run) round(ctx context.Context, n int) error {
 	}
 	if strings.Contains(p.Log(), "panic") {
 		return withLog(errors.New("the server panicked"), p)
-	}
-	if n%20 == 19 {
-		fmt.Fprintf(r.Out, "torture: round %d: %s\n", n+1, &r.stats)
-	}
-	if r.Check > 0 && n%r.Check == r.Check-1 {
-		return r.check(ctx, p)
 	}
 	return nil
 }

@@ -37,11 +37,13 @@ func readTrace(in io.Reader, fn func(call)) error {
 		} else if c.name, c.args, ok = strings.Cut(text, "("); !ok {
 			continue // a signal, or a thread's end
 		}
-		if at := strings.LastIndex(c.args, ") = "); at >= 0 {
-			c.args, c.result = c.args[:at], c.args[at+len(") = "):]
-			fn(c)
-		} else if at := strings.LastIndex(c.args, ")"); at >= 0 && strings.HasPrefix(strings.TrimLeft(c.args[at+1:], " "), "= ") {
-			c.args, c.result = c.args[:at], strings.TrimLeft(c.args[at+1:], " =")
+		at := strings.LastIndex(c.args, " = ")
+		if at < 0 {
+			continue
+		}
+		c.args, c.result = c.args[:at], c.args[at+len(" = "):]
+		var whole bool
+		if c.args, whole = strings.CutSuffix(strings.TrimRight(c.args, " "), ")"); whole { // short calls are padded
 			fn(c)
 		}
 	}
