@@ -9,37 +9,20 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"sluice/host/logbuf"
 )
 
-// keptLog is what a server wrote to its log, at every level.
-type keptLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (k *keptLog) Write(p []byte) (int, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.b.Write(p)
-}
-
-func (k *keptLog) text() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.b.String()
-}
-
 // serveLogged serves on a disk and keeps the log.
-func serveLogged(t *testing.T, change ...func(*Config)) (*testServer, *keptLog) {
+func serveLogged(t *testing.T, change ...func(*Config)) (*testServer, *logbuf.Buffer) {
 	t.Helper()
 	cfg := diskConfig(t)
 	for _, f := range change {
 		f(&cfg)
 	}
-	log := new(keptLog)
+	log := new(logbuf.Buffer)
 	s, err := Open(context.Background(), cfg, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +98,7 @@ func TestAbuseSecrets(t *testing.T) {
 	secrets := map[string]string{"a key": c.token[len(tokenStart):], "the admin key": s.admin[len(tokenStart):], "an unknown key": unknown[len(tokenStart):],
 		"an Idempotency-Key": idempotencyKey, "a cell": cell, "a plugin's config": config}
 	for what, secret := range secrets {
-		for where, text := range map[string]string{"the log": log.text(), "the metrics": metrics.String(), "an answer": answers.String()} {
+		for where, text := range map[string]string{"the log": log.String(), "the metrics": metrics.String(), "an answer": answers.String()} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s is in %s", what, where)
 			}
@@ -133,7 +116,7 @@ func TestAbuseSecrets(t *testing.T) {
 	}
 	// These are there, so that the others were looked for where they would be.
 	if !bytes.Contains(backup, []byte(c.token[:prefixLen])) || len(filesWith(t, s.cfg.Data, c.token[:prefixLen])) == 0 ||
-		!strings.Contains(log.text(), "serving") || !strings.Contains(metrics.String(), "sluice_") || !strings.Contains(answers.String(), job) {
+		!strings.Contains(log.String(), "serving") || !strings.Contains(metrics.String(), "sluice_") || !strings.Contains(answers.String(), job) {
 		t.Error("the places that were looked at hold nothing")
 	}
 }
@@ -168,7 +151,7 @@ func TestAbuseEchoes(t *testing.T) {
 	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(log.text()) {
+	for line := range strings.Lines(log.String()) {
 		if !strings.HasPrefix(line, "time=") || strings.ContainsAny(line, "\x1b\r\x00") {
 			t.Errorf("the log has the line %q", line)
 		}

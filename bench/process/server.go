@@ -12,9 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"sluice/host/logbuf"
 )
 
 // Server is a running sluice serve.
@@ -24,7 +25,7 @@ type Server struct {
 
 	binary string
 	cmd    *exec.Cmd
-	log    *lockedBuffer
+	log    *logbuf.Buffer
 	exited chan struct{}
 	err    error
 }
@@ -38,7 +39,7 @@ func Start(ctx context.Context, binary, data string, args ...string) (*Server, e
 // arguments and becomes it: strace -D, nice.
 func StartUnder(ctx context.Context, by []string, binary, data string, args ...string) (*Server, error) {
 	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--data", data}, args...)
-	s := &Server{Data: data, binary: binary, log: new(lockedBuffer), exited: make(chan struct{})}
+	s := &Server{Data: data, binary: binary, log: new(logbuf.Buffer), exited: make(chan struct{})}
 	command := append(append([]string{}, by...), append([]string{binary}, args...)...)
 	s.cmd = exec.CommandContext(ctx, command[0], command[1:]...)
 	s.cmd.Stderr = s.log
@@ -126,22 +127,4 @@ func (s *Server) Key(ctx context.Context, tenant, scopes string, more ...string)
 		return "", fmt.Errorf("keys create: exit %d: %w\n%s", code, err, &stderr)
 	}
 	return strings.TrimSpace(out.String()), nil
-}
-
-// lockedBuffer is a buffer for a process's log, read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

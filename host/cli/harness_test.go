@@ -10,13 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"sluice/engine/leaktest"
 	"sluice/host"
+	"sluice/host/logbuf"
 	"sluice/plugins"
 	"sluice/plugins/plugintest"
 )
@@ -99,7 +99,7 @@ func startServer(tb testing.TB, args ...string) *server {
 	s := &server{tb: tb, data: filepath.Join(tb.TempDir(), "data")}
 	ctx, stop := context.WithCancel(context.Background())
 	out, in := io.Pipe()
-	var log lockedBuffer
+	var log logbuf.Buffer
 	exited := make(chan int, 1)
 	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--data", s.data}, args...)
 	go func() {
@@ -126,23 +126,6 @@ func startServer(tb testing.TB, args ...string) *server {
 }
 
 func (s *server) run(args ...string) result { return run(s.env, "", args...) }
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
 
 // writeFile writes a file of the test's own and returns its path.
 func writeFile(tb testing.TB, name, text string) string {
