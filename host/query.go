@@ -46,10 +46,8 @@ func (r *Request) accepts(media string) bool {
 func spreadsheet(params map[string]string, format string) (bool, error) {
 	value, given := params["spreadsheet"]
 	switch {
-	case value != "true" && value != "false":
-		if given {
-			return false, badQuery("spreadsheet", "must be true or false")
-		}
+	case given && value != "true" && value != "false":
+		return false, badQuery("spreadsheet", "must be true or false")
 	case value == "true" && format != "csv":
 		return false, badQuery("spreadsheet", "is for CSV; set format=csv")
 	}

@@ -102,7 +102,7 @@ func (kv *KV) writeAs(stored func(key []byte) []byte, ops []storage.Op) error {
 // room refuses a write that the disk may not hold. Where it does, the collector is
 // to look for what can be given back.
 func (kv *KV) room(bytes int) error {
-	err := kv.cfg.room(func(reserve uint64) uint64 { return reserve + uint64(bytes) })
+	err := kv.cfg.room(1, bytes)
 	if err != nil {
 		kv.refused.Store(true)
 	}
@@ -112,22 +112,22 @@ func (kv *KV) room(bytes int) error {
 // roomToCollect lets the collector use half of what is held back from writes, so
 // that a store which takes no more of them can still make room.
 func (kv *KV) roomToCollect(bytes int) error {
-	return kv.cfg.room(func(reserve uint64) uint64 { return reserve/2 + uint64(bytes) })
+	return kv.cfg.room(2, bytes)
 }
 
 // roomToOpen refuses to open a store where replaying its logs, through memory maps
 // too, would kill the process. What was held back for that is used.
 func (c Config) roomToOpen() error {
-	return c.room(func(reserve uint64) uint64 { return reserve / 4 })
+	return c.room(4, 0)
 }
 
-// room compares what is free with what is needed, given the reserve.
-func (c Config) room(needed func(reserve uint64) uint64) error {
+// room refuses where less is free than some bytes beside that part of the reserve.
+func (c Config) room(part uint64, bytes int) error {
 	free, total, err := c.diskSpace(c.Dir)
 	if err != nil {
 		return fmt.Errorf("ask for disk space: %w", err)
 	}
-	if need := needed(min(c.MinFreeBytes, total/4)); free < need {
+	if need := min(c.MinFreeBytes, total/4)/part + uint64(bytes); free < need {
 		return fault.New(fault.Overloaded, "The disk is nearly full: %d MB are free, %d MB are needed. Free some, or lower the reserve.",
 			free>>20, need>>20)
 	}
