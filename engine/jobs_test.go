@@ -371,6 +371,40 @@ func TestPluginAnswers(t *testing.T) {
 	}
 }
 
+// cutPlugin makes three records of each row, of cells that share bytes: all of
+// them, those up to the middle, and those from there.
+type cutPlugin struct{ gatePlugin }
+
+func (p cutPlugin) Open(context.Context, string, engine.PluginJob) (engine.Transformer, error) {
+	return p, nil
+}
+
+func (p cutPlugin) Process(_ context.Context, in, out *batch.Batch) ([]string, error) {
+	out.Reset(1)
+	for i := range in.Rows {
+		whole := out.Append(batch.Text, in.Bytes(in.Row(i)[0]))
+		at, n := int(whole.Off), whole.Len()
+		out.Cells = append(out.Cells, whole, batch.NewCell(batch.Text, at, n/2), batch.NewCell(batch.Text, at+n/2, n-n/2))
+		out.Source = append(out.Source, uint32(i), uint32(i), uint32(i))
+	}
+	return []string{"name"}, nil
+}
+
+// All that a plugin answers may be UTF-8, and yet not each cell.
+func TestPluginCutsCharacters(t *testing.T) {
+	h := newHarness(t, nil)
+	h.close()
+	h.start(nil, cutPlugin{})
+	d := h.must(engine.CSV, "Firm\nabcd\nabü\naüb\n", options())
+	if got := counts(d); got != "3/9: 7 0 0 2" {
+		t.Errorf("counts %s", got)
+	}
+	const want = "3 4 name invalid_encoding: not valid UTF-8\n3 4 name invalid_encoding: not valid UTF-8\n"
+	if got := errorLines(d.Errors); got != want {
+		t.Errorf("errors\n%swant\n%s", got, want)
+	}
+}
+
 // pairPlugin makes two records of each row.
 type pairPlugin struct{ gatePlugin }
 

@@ -15,7 +15,7 @@ import (
 // validator turns rows into patches. It belongs to one goroutine.
 type validator struct {
 	tags    [][]byte // of the request
-	valid   bool     // the batch's bytes are UTF-8 altogether
+	valid   bool     // the batch's arena is UTF-8
 	builder company.Builder
 	scratch []byte
 	errs    []RowError // of the row at hand
@@ -30,7 +30,7 @@ func (v *validator) record(dst []byte, p *plan, b *batch.Batch, row []batch.Cell
 	for f := range company.TextFields {
 		for _, col := range p.text[f] {
 			if c := row[col]; c.Kind() != batch.Absent {
-				v.text(company.Field(f), p.names[col], c.Kind(), b.Bytes(c))
+				v.text(company.Field(f), p.names[col], b, c)
 				break
 			}
 		}
@@ -71,8 +71,9 @@ func (v *validator) fail(column string, code fault.Code, message string) {
 }
 
 // text sets a text field. Blank text leaves it as it is, null clears it.
-func (v *validator) text(f company.Field, column string, kind batch.Kind, val []byte) {
-	switch kind {
+func (v *validator) text(f company.Field, column string, b *batch.Batch, c batch.Cell) {
+	val := b.Bytes(c)
+	switch c.Kind() {
 	case batch.Null:
 		if f != company.Name { // a company keeps its name
 			v.builder.Clear(f)
@@ -85,7 +86,7 @@ func (v *validator) text(f company.Field, column string, kind batch.Kind, val []
 	if blank(val) {
 		return
 	}
-	if !v.valid && !v.utf8(column, val) {
+	if !(v.valid && wholeText(b.Arena, c)) && !v.utf8(column, val) {
 		return
 	}
 	if f == company.Domain {
@@ -228,6 +229,13 @@ func (v *validator) long(column, what string, val []byte, max int) bool {
 	}
 	v.fail(column, fault.TooLong, fmt.Sprintf("%s has %d bytes; at most %d are allowed", what, len(val), max))
 	return true
+}
+
+// wholeText reports whether a cell of a valid arena begins and ends at characters, so
+// that it is valid too. A plugin may have cut one in two.
+func wholeText(arena []byte, c batch.Cell) bool {
+	at, end := int(c.Off), int(c.Off)+c.Len()
+	return utf8.RuneStart(arena[at]) && (end == len(arena) || utf8.RuneStart(arena[end]))
 }
 
 // blank reports whether p is empty or only white space.
