@@ -16,23 +16,34 @@ static int keep_countries, strict;
 // opened.
 
 #define SLOTS 2048
-static struct { const sl_u8 *at; sl_u32 len; const sl_u8 *code; } slots[SLOTS];
+static struct { sl_text spelling; const sl_u8 *code; } slots[SLOTS];
 static int ready;
 
+// hash is the same for texts that differ in letter case: | 0x20 lowers letters,
+// and what else it makes alike is told apart by same_folded.
 static sl_u32 hash(sl_text t) {
-  sl_u32 h = 2166136261u;
-  for (sl_u32 i = 0; i < t.len; i++) h = (h ^ sl_lower_byte(t.at[i])) * 16777619u;
-  return h ^ h >> 15;
+  const sl_u64 lower = 0x2020202020202020ull, odd = 0x9E3779B97F4A7C15ull;
+  sl_u64 h = t.len, w = 0;
+  sl_u32 i = 0;
+  for (; i + 8 <= t.len; i += 8) {
+    __builtin_memcpy(&w, t.at + i, 8);
+    h = (h ^ (w | lower)) * odd;
+    h ^= h >> 29;
+  }
+  for (w = 0; i < t.len; i++) w = w << 8 | t.at[i];
+  return (h ^ (w | lower)) * odd >> 32;
 }
 
-static int same_folded(const sl_u8 *a, const sl_u8 *b, sl_u32 n) {
-  for (sl_u32 i = 0; i < n; i++) if (sl_lower_byte(a[i]) != sl_lower_byte(b[i])) return 0;
+static int same_folded(sl_text a, sl_text b) {
+  if (a.len != b.len) return 0;
+  if (sl_same(a, b)) return 1;
+  for (sl_u32 i = 0; i < a.len; i++) if (sl_lower_byte(a.at[i]) != sl_lower_byte(b.at[i])) return 0;
   return 1;
 }
 
 static sl_u32 slot_of(sl_text t) {
   sl_u32 s = hash(t) % SLOTS;
-  while (slots[s].at && (slots[s].len != t.len || !same_folded(slots[s].at, t.at, t.len))) s = (s + 1) % SLOTS;
+  while (slots[s].spelling.at && !same_folded(slots[s].spelling, t)) s = (s + 1) % SLOTS;
   return s;
 }
 
@@ -41,8 +52,9 @@ static void read_countries(void) {
   while (*p) {
     const sl_u8 *start = p;
     while (*p != '|' && *p != '\n') p++;
-    sl_u32 s = slot_of((sl_text){start, (sl_u32)(p - start), SL_TEXT});
-    slots[s].at = start; slots[s].len = p - start; slots[s].code = code;
+    sl_text spelling = {start, (sl_u32)(p - start), SL_TEXT};
+    sl_u32 s = slot_of(spelling);
+    slots[s].spelling = spelling; slots[s].code = code;
     if (*p++ == '\n') code = p;
   }
   ready = 1;
@@ -54,8 +66,11 @@ static void read_countries(void) {
 static sl_text tidy(sl_text t) {
   t = sl_trim(t);
   sl_u32 i = 0;
-  while (i < t.len && (t.at[i] > ' ' || (t.at[i] == ' ' && t.at[i + 1] > ' '))) i++;
-  if (i == t.len) return t;
+  for (;; i++) {
+    while (i < t.len && t.at[i] > ' ') i++;
+    if (i == t.len) return t;
+    if (t.at[i] != ' ' || t.at[i + 1] <= ' ') break;
+  }
   sl_u8 *to = sl_alloc(t.len);
   sl_u32 n = 0;
   for (i = 0; i < t.len; i++) {
@@ -65,51 +80,64 @@ static sl_text tidy(sl_text t) {
   return (sl_text){to, n, SL_TEXT};
 }
 
+// What the bytes of an address mean to its host: 0 for most.
+enum { UPPER = 1, DOT, PORT, USER, END };
+static const sl_u8 meaning[256] = {
+  ['A'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+  ['.'] = DOT, [':'] = PORT, ['@'] = USER, ['/'] = END, ['?'] = END, ['#'] = END,
+};
+
 // host_of cuts the host out of a web or mail address and lowers its letters.
-static sl_text host_of(sl_row *r, sl_text t) {
+// *dots counts the dots in it.
+static sl_text host_of(sl_row *r, sl_text t, sl_u32 *dots) {
   t = sl_trim(t);
   const sl_u8 *p = t.at, *end = p + t.len;
   for (sl_u32 i = 0; i + 2 < t.len && i < 8; i++)
     if (p[i] == ':' && p[i + 1] == '/' && p[i + 2] == '/') { p += i + 3; break; }
   if (end - p > 4 && (p[0] | 32) == 'w' && (p[1] | 32) == 'w' && (p[2] | 32) == 'w' && p[3] == '.') p += 4;
   const sl_u8 *q = p, *port = 0;
-  for (; q < end; q++) {
-    sl_u8 c = *q;
-    if (c == '/' || c == '?' || c == '#') break;
-    if (c == '@') { p = q + 1; port = 0; }
-    else if (c == ':') port = q;
+  sl_u32 upper = 0, before = 0; // before: dots before the port
+  for (*dots = 0;; q++) {
+    while (q < end && !meaning[*q]) q++;
+    if (q == end || meaning[*q] == END) break;
+    switch (meaning[*q]) {
+      case UPPER: upper = 1; break;
+      case DOT: ++*dots; break;
+      case PORT: port = q; before = *dots; break;
+      case USER: p = q + 1; port = 0; *dots = 0; break;
+    }
   }
-  if (port) q = port;
-  if (q > p && q[-1] == '.') q--;
-  return sl_lower(r, (sl_text){p, (sl_u32)(q - p), SL_TEXT});
-}
-
-static int has_dot(sl_text t) {
-  for (sl_u32 i = 0; i < t.len; i++) if (t.at[i] == '.') return 1;
-  return 0;
+  if (port) { q = port; *dots = before; }
+  if (q > p && q[-1] == '.') { q--; --*dots; }
+  t = (sl_text){p, (sl_u32)(q - p), SL_TEXT};
+  return upper ? sl_lower(r, t) : t;
 }
 
 // bucket_of names the size bucket of "250", "1,200", "201 - 500", "201–500", "500+"
-// or "2.5k"; 0 where there is no number.
-static const char *bucket_of(sl_text t) {
-  static const sl_u32 ends[] = {10, 50, 200, 500, 1000, 5000, 10000};
-  static const char *const names[] = {"1-10", "11-50", "51-200", "201-500", "501-1000", "1001-5000", "5001-10000", "10001+"};
+// or "2.5k"; an empty text where there is no number.
+static sl_text bucket_of(sl_text t) {
+#define BUCKET(end, name) {end, {(const sl_u8 *)name, sizeof name - 1, SL_TEXT}}
+  static const struct { sl_u32 end; sl_text name; } buckets[] = {
+    BUCKET(10, "1-10"), BUCKET(50, "11-50"), BUCKET(200, "51-200"), BUCKET(500, "201-500"), BUCKET(1000, "501-1000"),
+    BUCKET(5000, "1001-5000"), BUCKET(10000, "5001-10000"), BUCKET(0, "10001+"), // the rest
+  };
+  const sl_text none = {0, 0, SL_TEXT};
   sl_u64 n = 0;
   sl_u32 i = 0, digits = 0;
   while (i < t.len && t.at[i] - '0' > 9u) i++;
   for (; i < t.len; i++) {
     sl_u8 c = t.at[i];
     if (c - '0' <= 9u) { n = n * 10 + (c - '0'); if (n > 100000000) n = 100000000; digits++; }
-    else if (c == '.' && i + 2 < t.len && (t.at[i + 2] | 32) == 'k') { n = n * 10 + (t.at[i + 1] - '0'); n *= 100; i += 3; break; }
+    else if (c == '.' && i + 2 < t.len && t.at[i + 1] - '0' <= 9u && (t.at[i + 2] | 32) == 'k') { n = n * 10 + (t.at[i + 1] - '0'); n *= 100; i += 3; break; }
     else if (c == '.' && i + 1 < t.len && t.at[i + 1] == '0' && i + 2 >= t.len) break;
     else if (c != ',' && c != '.' && c != '\'') break;
   }
-  if (!digits) return 0;
+  if (!digits) return none;
   if (i < t.len && (t.at[i] | 32) == 'k') n *= 1000;
   if (i < t.len && t.at[i] == '+') n++;
-  if (n == 0) return 0;
-  for (i = 0; i < 7; i++) if (n <= ends[i]) return names[i];
-  return names[7];
+  if (n == 0) return none;
+  for (i = 0; i < sizeof buckets / sizeof *buckets - 1 && n > buckets[i].end; i++);
+  return buckets[i].name;
 }
 
 static void open(sl_job *job) {
@@ -144,14 +172,15 @@ static void row(sl_row *r) {
   if (t.len) sl_set(r, website, sl_trim(t));
   sl_text given = sl_get(r, domain_in);
   if (!given.len) given = t;
-  sl_text d = host_of(r, given);
+  sl_u32 dots;
+  sl_text d = host_of(r, given, &dots);
   // What is no host name stays as it was sent, so that the error shows that.
-  if (d.len) sl_set(r, domain, has_dot(d) ? d : sl_trim(given));
+  if (d.len) sl_set(r, domain, dots ? d : sl_trim(given));
 
   t = sl_trim(sl_get(r, employees));
   if (t.len) {
-    const char *bucket = bucket_of(t);
-    if (bucket) sl_set_str(r, size, bucket);
+    sl_text bucket = bucket_of(t);
+    if (bucket.len) sl_set(r, size, bucket);
     else if (strict) sl_reject(r, employees, "unknown_size", "there is no number of employees in it");
     else sl_copy(r, size, employees);
   }
@@ -159,7 +188,7 @@ static void row(sl_row *r) {
   if (!t.len) return;
   sl_u32 s = keep_countries ? 0 : slot_of(t);
   if (keep_countries) sl_copy(r, country, country_in);
-  else if (slots[s].at) sl_set(r, country, (sl_text){slots[s].code, 2, SL_TEXT});
+  else if (slots[s].spelling.at) sl_set(r, country, (sl_text){slots[s].code, 2, SL_TEXT});
   else if (strict) sl_reject(r, country_in, "unknown_country", "it is no country's name or ISO code");
   else sl_copy(r, country, country_in);
 }

@@ -116,21 +116,47 @@ static inline sl_text sl_trim(sl_text t) {
 // sl_blank tells whether t is absent, null, empty or only white space.
 static inline int sl_blank(sl_text t) { return sl_trim(t).len == 0; }
 
+// Longer texts are read in words of eight bytes, the last of which overlaps the
+// one before it.
+#define SL__ALL(byte) ((byte) * 0x0101010101010101ull)
+static inline sl_u64 sl__word(const sl_u8 *p) { sl_u64 w; __builtin_memcpy(&w, p, 8); return w; }
+
 static inline int sl_same(sl_text a, sl_text b) {
+  sl_u32 i = 0;
   if (a.len != b.len) return 0;
-  for (sl_u32 i = 0; i < a.len; i++) if (a.at[i] != b.at[i]) return 0;
+  if (a.len >= 8) {
+    for (; i < a.len - 8; i += 8) if (sl__word(a.at + i) != sl__word(b.at + i)) return 0;
+    return sl__word(a.at + a.len - 8) == sl__word(b.at + a.len - 8);
+  }
+  for (; i < a.len; i++) if (a.at[i] != b.at[i]) return 0;
   return 1;
 }
 static inline int sl_is(sl_text t, const char *s) { return sl_same(t, sl_str(s)); }
 
+// sl__upper has the bit 0x20 set in each byte of w that is A to Z.
+static inline sl_u64 sl__upper(sl_u64 w) {
+  sl_u64 low = w & SL__ALL(0x7F);
+  return (low + SL__ALL(0x80 - 'A') & ~(low + SL__ALL(0x7F - 'Z')) & ~w & SL__ALL(0x80)) >> 2;
+}
+
 // sl_lower returns t with A–Z in lower case; t itself where there are none.
 static sl_text sl_lower(sl_row *r, sl_text t) {
   (void)r;
-  sl_u32 i = 0;
-  while (i < t.len && t.at[i] - 'A' >= 26u) i++;
+  sl_u32 i = 0, last = t.len - 8;
+  if (t.len < 8) while (i < t.len && t.at[i] - 'A' >= 26u) i++;
+  else {
+    while (i < last && !sl__upper(sl__word(t.at + i))) i += 8;
+    if (i >= last && !sl__upper(sl__word(t.at + last))) i = t.len;
+  }
   if (i == t.len) return t;
   sl_u8 *to = sl_alloc(t.len);
-  for (i = 0; i < t.len; i++) to[i] = sl_lower_byte(t.at[i]);
+  if (t.len < 8) for (i = 0; i < t.len; i++) to[i] = sl_lower_byte(t.at[i]);
+  else for (i = 0; i < t.len; i += 8) {
+    sl_u32 at = i < last ? i : last;
+    sl_u64 w = sl__word(t.at + at);
+    w |= sl__upper(w);
+    __builtin_memcpy(to + at, &w, 8);
+  }
   return (sl_text){to, t.len, t.kind};
 }
 
