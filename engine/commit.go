@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 )
 
 // A commit of the store ends at 8 MB. Work is added while it and its report
@@ -124,9 +122,9 @@ func jobChange(j *Job) (Change, error) {
 	}
 	stored := *j
 	stored.Results = nil
-	value, err := json.Marshal(&stored)
+	value, err := stored.appendJSON(make([]byte, 0, 1024))
 	if err != nil {
-		return Change{}, fmt.Errorf("encode job: %w", err)
+		return Change{}, err
 	}
 	return Change{Key: key, Value: value}, nil
 }

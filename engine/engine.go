@@ -57,6 +57,7 @@ type Engine struct {
 	queue   *queue
 	watch   *watchers
 	works   workPool
+	plans   *planCache
 	uploads budget
 	reading *semaphore.Weighted // by bytes, of Config.ImportMemory
 
@@ -67,7 +68,7 @@ type Engine struct {
 // New makes an Engine; plugins may be nil.
 func New(cfg Config, store Store, spool Spool, plugins Plugins, log *slog.Logger) *Engine {
 	return &Engine{cfg: cfg, store: store, spool: spool, plugins: plugins, log: log,
-		ids: newJobIDs(), queue: newQueue(), watch: newWatchers(),
+		ids: newJobIDs(), queue: newQueue(), watch: newWatchers(), plans: newPlanCache(),
 		uploads: budget{max: cfg.UploadsMemory}, reading: semaphore.NewWeighted(cfg.ImportMemory)}
 }
 

@@ -29,7 +29,7 @@ func BenchmarkPrepare(b *testing.B) {
 	for b.Loop() {
 		job := &Job{Format: CSV, Options: DefaultOptions()}
 		job.Dialect = &Dialect{}
-		src, err := openSource(bytes.NewReader(file), int64(len(file)), job)
+		src, err := openSource(bytes.NewReader(file), int64(len(file)), job, newPlanCache())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestPrepareAllocates(t *testing.T) {
 	file := benchCSV(20_000)
 	job := &Job{Format: CSV, Options: DefaultOptions()}
 	job.Dialect = &Dialect{}
-	src, err := openSource(bytes.NewReader(file), int64(len(file)), job)
+	src, err := openSource(bytes.NewReader(file), int64(len(file)), job, newPlanCache())
 	if err != nil {
 		t.Fatal(err)
 	}

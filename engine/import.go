@@ -66,7 +66,7 @@ func (e *Engine) Import(ctx context.Context, r Request) (*Data, error) {
 		return nil, fmt.Errorf("wait for other imports: %w", err)
 	}
 	defer e.reading.Release(weight)
-	src, err := openSource(upload, size, job)
+	src, err := openSource(upload, size, job, e.plans)
 	if err != nil {
 		return nil, err
 	}

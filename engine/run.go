@@ -206,7 +206,7 @@ func (e *Engine) drive(ctx context.Context, upload SpoolReader, to sink) error {
 // read is drive as long as nothing fails and step suits.
 func (e *Engine) read(ctx context.Context, upload SpoolReader, to sink, step *step, began time.Time) error {
 	job := to.ledger().job // read by the pipeline's goroutines, so a copy
-	src, err := openSource(upload, upload.Size(), &job)
+	src, err := openSource(upload, upload.Size(), &job, e.plans)
 	if err != nil {
 		return err
 	}

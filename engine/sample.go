@@ -28,7 +28,7 @@ func (e *Engine) Sample(u *Upload, o Options, maxRows, maxBytes int) (*Sample, e
 	job := &Job{Format: u.format, Options: o}
 	job.Plugin = &PluginInfo{} // the columns are a plugin's to map
 	job.Dialect = &Dialect{Encoding: u.Encoding}
-	src, err := openSource(content, size, job)
+	src, err := openSource(content, size, job, e.plans)
 	if err != nil {
 		return nil, err
 	}

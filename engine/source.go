@@ -18,6 +18,7 @@ const sniffBytes = 64 << 10
 // columns mean. It belongs to one goroutine.
 type source struct {
 	job    *Job // options and format; only read
+	plans  *planCache
 	plugin bool // the columns are the plugin's to map
 
 	csv  *csvscan.Decoder
@@ -32,8 +33,8 @@ type source struct {
 // openSource prepares to read rows from job.Next on. At the start of an upload
 // it also finds the dialect and the columns and writes them into job; a fault
 // in the header, the mapping or the dialect has the code validation_error.
-func openSource(src io.ReaderAt, size int64, job *Job) (*source, error) {
-	s := &source{job: job, plugin: job.Plugin != nil, columns: job.Columns}
+func openSource(src io.ReaderAt, size int64, job *Job, plans *planCache) (*source, error) {
+	s := &source{job: job, plans: plans, plugin: job.Plugin != nil, columns: job.Columns}
 	fresh := job.Next == Checkpoint{}
 	if job.Format != CSV {
 		return s, s.openJSON(src, size, fresh)
@@ -58,7 +59,7 @@ func (s *source) openJSON(src io.ReaderAt, size int64, fresh bool) error {
 		s.json.SetColumns(s.job.Columns)
 		s.json.SetIgnored(s.job.IgnoredColumns)
 	}
-	s.plan, s.given = keyPlan(s.columns), s.columns
+	s.plan, s.given = s.plans.of(s.columns), s.columns
 	return nil
 }
 
@@ -194,7 +195,7 @@ func (s *source) next(w *work, maxRows, maxBytes int) error {
 		w.end = Checkpoint{Offset: at.Offset, Row: at.Row, Line: at.Line}
 		if columns := s.json.Columns(); len(columns) != len(s.columns) {
 			s.columns, s.given = columns, columns
-			s.plan = keyPlan(columns)
+			s.plan = s.plans.of(columns)
 			if err := checkKeys(columns); err != nil {
 				return err
 			}

@@ -130,19 +130,15 @@ func (s *Server) runImport(r *Request, upload *engine.Upload, res intake.Result,
 
 // importAnswer is the answer to an import as the engine left it.
 func importAnswer(data *engine.Data) (answer, error) {
-	body, err := encode(dataEnvelope{data})
+	body, err := data.AppendJSON(append(make([]byte, 0, 1024), `{"data":`...))
 	if err != nil {
-		return answer{}, fmt.Errorf("encode import: %w", err)
+		return answer{}, err
 	}
-	ans := answer{status: fasthttp.StatusOK, body: body}
+	ans := answer{status: fasthttp.StatusOK, body: append(body, "}\n"...)}
 	if !data.Status.Ended() {
 		ans.status, ans.location, ans.job = fasthttp.StatusAccepted, jobPath(data.JobID), data.JobID
 	}
 	return ans, nil
-}
-
-type dataEnvelope struct {
-	Data any `json:"data"`
 }
 
 func jobPath(id string) string { return "/v1/import/jobs/" + id }

@@ -29,21 +29,35 @@ type AuditEntry struct {
 }
 
 // Active returns the plugin that the tenant's imports of object use; nil: none.
+// It is shared: nobody changes it.
 func (r *Registry) Active(ctx context.Context, tenant, object string) (*Info, error) {
 	if err := checkObject(object); err != nil {
 		return nil, err
 	}
+	info, known, changes := r.active.of(tenant)
+	if known {
+		return info, nil
+	}
+	info, err := r.readActive(ctx, tenant, object)
+	if err != nil {
+		return nil, fmt.Errorf("read active plugin: %w", err)
+	}
+	r.active.learn(tenant, info, changes)
+	return info, nil
+}
+
+func (r *Registry) readActive(ctx context.Context, tenant, object string) (*Info, error) {
 	var a activeRecord
 	err := r.get(ctx, tuple.New(tenant, kindActive).String(object), &a)
 	if errors.Is(err, fault.NotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read active plugin: %w", err)
+		return nil, err
 	}
 	var v Version
 	if err := r.get(ctx, tuple.New(tenant, kindVersion).String(a.Name).Uint64(uint64(a.Version)), &v); err != nil {
-		return nil, fmt.Errorf("read active plugin: %w", err)
+		return nil, err
 	}
 	info := v.Info()
 	return &info, nil
@@ -76,7 +90,9 @@ func (r *Registry) Activate(ctx context.Context, tenant, keyID, object, name str
 	if err != nil {
 		return nil, err
 	}
-	if err := r.records.Write(ctx, []Change{change, audit}); err != nil {
+	err = r.records.Write(ctx, []Change{change, audit})
+	r.active.forget(tenant)
+	if err != nil {
 		return nil, fmt.Errorf("activate plugin: %w", err)
 	}
 	return info, nil

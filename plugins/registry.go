@@ -42,6 +42,7 @@ type Registry struct {
 	box     *Sandbox
 	records Records
 	now     func() time.Time
+	active  activeCache
 
 	mu sync.Mutex // one change at a time: a change reads before it writes
 }

@@ -87,6 +87,9 @@ var matches = func() map[string]match {
 // custom key. exact tells the name of a field from an alias. What the server sets
 // (id, created_date, updated_date) is no target.
 func MatchHeader(header string) (target string, exact, ok bool) {
+	if _, ok := FieldByName(header); ok {
+		return header, true, true // as our own clients write them
+	}
 	if key, ok := customKey(header); ok {
 		if key == "" {
 			return "", false, false

@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestPlanCache(t *testing.T) {
+	c := newPlanCache()
+	keys := []string{"Company", "domain"}
+	p := c.of(keys)
+	if c.of([]string{"Company", "domain"}) != p {
+		t.Error("the same keys have another plan")
+	}
+	keys[0] = "city" // the caller's slice is not kept
+	if q := c.of(keys); q == p || p.names[0] != "Company" || q.names[0] != "city" {
+		t.Errorf("plans of %v and %v", p.names, q.names)
+	}
+	if c.of([]string{"Company\x00domain"}) == p || c.of([]string{"domain", "Company"}) == p {
+		t.Error("other keys have the plan")
+	}
+	for sum := range c.plans { // all hashes collide
+		c.plans[sum] = p
+	}
+	if q := c.of(keys); q.names[0] != "city" {
+		t.Errorf("keys %v have the plan of %v", keys, q.names)
+	}
+	for i := range maxPlans + 1 {
+		c.of([]string{fmt.Sprint(i)})
+	}
+	if len(c.plans) > maxPlans {
+		t.Errorf("it grew to %d plans", len(c.plans))
+	}
+}
