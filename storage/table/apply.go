@@ -333,7 +333,7 @@ func (tx *Tx) append(at int, r groupRow) (fit bool, err error) {
 	tx.rows = append(roomFor(tx.rows), r)
 	tx.openBytes += rowCost(&r)
 	if r.slot == blockRows-1 || len(tx.raw) >= maxGroupRaw {
-		return true, tx.seal()
+		return true, tx.seal(true)
 	}
 	return true, nil
 }

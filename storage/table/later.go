@@ -3,7 +3,6 @@ package table
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"sluice/engine/company"
 	"sluice/storage"
@@ -16,10 +15,9 @@ type later struct {
 	list    []laterUpdate
 	patches []byte
 	order   []uint64 // record number and place in list, sorted
-	b       block    // used again for each
 	making  bool
 
-	readers [maxReaders]laterReader // of scattered updates
+	readers [maxReaders]laterReader
 }
 
 type laterUpdate struct {
@@ -144,54 +142,35 @@ func (tx *Tx) catchUp() error {
 	if len(l.list) == 0 {
 		return nil
 	}
+	tx.collect(true)
 	defer func(stored, raw, rows int) {
+		tx.collect(true)
 		if n := len(tx.rows) - rows; n > 0 {
 			tx.t.updates.learn(tx.groupBytes+tx.openBytes-stored, tx.rawBytes+len(tx.raw)-raw, n)
 		}
 		l.reset()
 	}(tx.groupBytes+tx.openBytes, tx.rawBytes+len(tx.raw), len(tx.rows))
 	l.making = true
-	l.order = l.order[:0]
-	for i := range l.list {
-		l.order = append(roomFor(l.order), l.list[i].rec<<laterBits|uint64(i))
+	if len(l.list) <= fewUpdates {
+		return tx.catchUpFew()
 	}
-	if !slices.IsSorted(l.order) {
-		return tx.catchUpScattered()
-	}
-	for _, key := range l.order {
-		u := &l.list[key&(maxLater-1)]
-		if err := tx.laterBlock(u.rec >> blockBits); err != nil {
-			return fmt.Errorf("read rows to update: %w", err)
-		}
-		old, record, err := tx.row(u.rec)
-		if err == nil {
-			err = tx.change(u, &old, record)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return tx.catchUpMany()
 }
 
 // fewUpdates are read by way of the cache: what reads them once may do so again.
 const fewUpdates = 64
 
-// laterBlock makes tx.last the block, read into memory of the transaction's own.
-func (tx *Tx) laterBlock(number uint64) error {
-	t := tx.t
-	if tx.lastOf == t && tx.last.number == number || len(tx.later.list) <= fewUpdates {
-		return nil
-	}
-	b, _ := t.blocks.get(number)
-	if b == nil {
-		b = &tx.later.b
-		tx.last, tx.lastOf = nil, nil
-		if err := b.read(tx.ctx, &t.src, number, tx.v.dir.entry(number)); err != nil {
+func (tx *Tx) catchUpFew() error {
+	for i := range tx.later.list {
+		u := &tx.later.list[i]
+		old, record, err := tx.row(u.rec)
+		if err != nil {
+			return fmt.Errorf("read rows to update: %w", err)
+		}
+		if err := tx.change(u, &old, record); err != nil {
 			return err
 		}
 	}
-	tx.last, tx.lastOf = b, t
 	return nil
 }
 

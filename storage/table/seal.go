@@ -12,8 +12,9 @@ import (
 // commit adds one; the commit that would go past it writes the block as one.
 const maxGroups = 16
 
-// seal makes a group of the rows that are in none. They are of one block.
-func (tx *Tx) seal() error {
+// seal makes a group of the rows that are in none. They are of one block. With
+// more rows to come it may be compressed beside.
+func (tx *Tx) seal(more bool) error {
 	if tx.sealed == len(tx.rows) {
 		return nil
 	}
@@ -28,7 +29,7 @@ func (tx *Tx) seal() error {
 		}
 		if b.rawBytes()+len(raw) <= maxGroupRaw {
 			rows, raw = joinGroups(b.groups, rows, raw)
-			slot, made.joins = 0, len(b.groups)
+			slot, made.joins, more = 0, len(b.groups), false
 			for _, g := range b.groups {
 				if g.key != 0 {
 					made.drops = append(made.drops, storage.Op{Key: tx.t.src.space.group(made.block, g.key), Delete: true})
@@ -36,26 +37,18 @@ func (tx *Tx) seal() error {
 			}
 		}
 	}
-	made.op = tx.sealGroup(made.block, slot, rows, raw)
-	tx.sealed = len(tx.rows)
+	made.op.Key = tx.t.src.space.group(made.block, slot)
+	at := len(tx.groups)
 	tx.groups = append(tx.groups, made)
-	tx.groupBytes += len(made.op.Key) + len(made.op.Value)
+	tx.collect(false)
+	if !more || !tx.sealer.give(&sealing{at: at, block: made.block, key: made.op.Key, rows: rows, raw: raw, most: tx.openBytes}) {
+		tx.payload = appendGroup(tx.payload[:0], made.block, rows, raw)
+		tx.sealedAs(at, envelope(&tx.values, made.op.Key, sealGroup, tx.payload))
+	}
+	tx.sealed = len(tx.rows)
 	tx.rawBytes += len(made.raw)
 	tx.raw, tx.openBytes = tx.raws.take(minGroupRoom), 0
 	return nil
-}
-
-// sealGroup encodes a group as it is put.
-func (tx *Tx) sealGroup(block uint64, slot uint8, rows []groupRow, raw []byte) storage.Op {
-	key := tx.t.src.space.group(block, slot)
-	tx.payload = appendGroup(tx.payload[:0], block, rows, raw)
-	return storage.Op{Key: key, Value: tx.envelope(key, sealGroup)}
-}
-
-// envelope seals the payload as the value of key.
-func (tx *Tx) envelope(key []byte, kind byte) []byte {
-	value := tx.values.take(storage.Overhead + len(tx.payload))
-	return tx.values.keep(storage.Seal(value, key, kind, formatVersion, tx.payload))
 }
 
 // joinGroups puts rows behind those of groups.
@@ -73,9 +66,10 @@ func joinGroups(groups []*group, rows []groupRow, raw []byte) ([]groupRow, []byt
 
 // assemble returns all that the commit puts and deletes.
 func (tx *Tx) assemble() ([]storage.Op, error) {
-	if err := tx.seal(); err != nil {
+	if err := tx.seal(false); err != nil {
 		return nil, err
 	}
+	tx.collect(true)
 	for i := range tx.groups {
 		tx.ops = append(append(tx.ops, tx.groups[i].op), tx.groups[i].drops...)
 	}
@@ -100,7 +94,7 @@ func (tx *Tx) assemble() ([]storage.Op, error) {
 func (tx *Tx) logOp() storage.Op {
 	key := tx.t.src.space.log(tx.entry.seq)
 	tx.payload = tx.entry.append(tx.payload[:0])
-	return storage.Op{Key: key, Value: tx.envelope(key, sealLog)}
+	return storage.Op{Key: key, Value: envelope(&tx.values, key, sealLog, tx.payload)}
 }
 
 // lastPuts keeps the last op of each key: not every engine takes two.

@@ -25,6 +25,7 @@ type Tx struct {
 	raws   arena  // of all rows
 	sealed int    // rows that stand in groups
 	groups []sealedGroup
+	sealer sealer
 	doms   hashMap // places of the commit, over the view's
 	ids    hashMap
 	undo   []undo
@@ -88,6 +89,8 @@ const (
 )
 
 func (tx *Tx) begin(ctx context.Context) {
+	tx.collect(true)
+	tx.sealer.values.reset()
 	v := tx.t.view.Load()
 	tx.ctx, tx.v, tx.start, tx.live = ctx, v, v.next, v.live
 	tx.rows, tx.sealed = tx.rows[:0], 0
@@ -119,6 +122,7 @@ func (tx *Tx) save() savepoint {
 // sealed together with undone ones are opened again.
 func (tx *Tx) restore(s savepoint) {
 	tx.later.reset()
+	tx.collect(true)
 	reopened := false
 	for len(tx.groups) > 0 && tx.groups[len(tx.groups)-1].end > s.rows {
 		tx.raw, reopened = tx.dropGroup(), true
@@ -178,7 +182,7 @@ func rowCost(r *groupRow) int { return int(r.size) + len(r.job) + 40 }
 
 // Bytes is the most that the commit takes so far.
 func (tx *Tx) Bytes() int {
-	n := tx.groupBytes + tx.extraBytes + tx.openBytes + tx.tailReserve() + tx.waiting().stored
+	n := tx.groupBytes + tx.sealer.bytes + tx.extraBytes + tx.openBytes + tx.tailReserve() + tx.waiting().stored
 	return n + maxEntryHead + maxDelta*(len(tx.dead)+len(tx.unborn)) + bucketKey*tx.gone
 }
 
@@ -204,15 +208,23 @@ func (tx *Tx) tailReserve() int {
 
 // fits reports whether bytes more of rows go into the commit.
 func (tx *Tx) fits(bytes int) bool {
-	// A row may end a group, and a change may cost the log a dead row, a domain
-	// and a birth.
-	const change = 128
-	if tx.rawBytes+len(tx.raw)+tx.waiting().raw < maxTxRaw && tx.Bytes()+max(0, reservedBytes-tx.extraBytes)+bytes+change <= txMaxBytes &&
-		tx.keysUsed()+max(0, reservedKeys-len(tx.extras))+1 <= txMaxKeys {
+	if tx.hasRoom(bytes) {
+		return true
+	}
+	tx.collect(true) // compressed, groups take less
+	if tx.hasRoom(bytes) {
 		return true
 	}
 	tx.full = true
 	return false
+}
+
+func (tx *Tx) hasRoom(bytes int) bool {
+	// A row may end a group, and a change may cost the log a dead row, a domain
+	// and a birth.
+	const change = 128
+	return tx.rawBytes+len(tx.raw)+tx.waiting().raw < maxTxRaw && tx.Bytes()+max(0, reservedBytes-tx.extraBytes)+bytes+change <= txMaxBytes &&
+		tx.keysUsed()+max(0, reservedKeys-len(tx.extras))+1 <= txMaxKeys
 }
 
 // Put adds a record beside the table to the commit. A key put twice keeps what
@@ -229,6 +241,9 @@ func (tx *Tx) Delete(key tuple.Key) {
 func (tx *Tx) extra(op storage.Op) {
 	tx.extras = append(tx.extras, op)
 	tx.extraBytes += len(op.Key) + len(op.Value)
+	if tx.Bytes() > txMaxBytes {
+		tx.collect(true)
+	}
 	if tx.Bytes() > txMaxBytes || tx.keysUsed() > txMaxKeys {
 		tx.over = true
 	}

@@ -212,8 +212,11 @@ func (t *Table) write() {
 			next = t.commit(tx, next)
 		}
 		more := t.keep()
-		if next == nil && !more && t.writer.rest() {
-			return
+		if next == nil && !more {
+			tx.sealer.stop() // who waits for the table's end waits for all of it
+			if t.writer.rest() {
+				return
+			}
 		}
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"sluice/storage"
 )
 
-// maxReaders read the rows of scattered updates at once, each its own blocks: to
-// decode a block for some of its rows takes longer than to change these.
+// maxReaders read the rows of many updates at once, each its own blocks: to decode
+// a block for some of its rows takes longer than to change these.
 const maxReaders = 4
 
-// fewScattered are read by one.
-const fewScattered = 4096
+// oneReads that many rows alone.
+const oneReads = 4096
 
 // laterReader is one of them.
 type laterReader struct {
@@ -24,12 +24,16 @@ type laterReader struct {
 	err  error
 }
 
-// catchUpScattered is catchUp where the updates are not in the order of the rows.
-func (tx *Tx) catchUpScattered() error {
+// catchUpMany is catchUp where the old rows are read before the first update is made.
+func (tx *Tx) catchUpMany() error {
 	l := &tx.later
+	l.order = l.order[:0]
+	for i := range l.list {
+		l.order = append(roomFor(l.order), l.list[i].rec<<laterBits|uint64(i))
+	}
 	slices.Sort(l.order)
 	workers := min(maxReaders, runtime.GOMAXPROCS(0))
-	if len(l.order) < fewScattered {
+	if len(l.order) < oneReads {
 		workers = 1
 	}
 	var wg sync.WaitGroup
