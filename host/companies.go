@@ -1,9 +1,7 @@
 package host
 
 import (
-	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -145,16 +143,6 @@ func companyAnswer(c *company.Company) ([]byte, error) {
 		return nil, fmt.Errorf("write company %x: %w", c.ID, err)
 	}
 	return append(b, '}', '\n'), nil
-}
-
-// parseID reads a UUID in its usual form alone: an id has one spelling.
-func parseID(s string) (company.ID, bool) {
-	var id company.ID
-	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' || strings.ToLower(s) != s {
-		return id, false
-	}
-	n, err := hex.Decode(id[:], []byte(s[:8]+s[9:13]+s[14:18]+s[19:23]+s[24:]))
-	return id, err == nil && n == len(id)
 }
 
 // company returns the company that the path names.

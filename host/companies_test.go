@@ -237,6 +237,27 @@ func TestDeleteCompany(t *testing.T) {
 	}
 }
 
+// Rule 2.100: a UUID in a path is read whatever its case; answers have it in lower
+// case.
+func TestIDsIgnoreCase(t *testing.T) {
+	c := startServer(t).tenant("acme")
+	made := c.create(`{"name":"a"}`)
+	path := "/v1/companies/" + strings.ToUpper(made.ID)
+	var answer struct{ Data companyJSON }
+	r := c.do("GET", path, c.token, "")
+	r.want(t, 200, "")
+	if r.decode(t, &answer); answer.Data.ID != made.ID {
+		t.Fatalf("id %q, want %q", answer.Data.ID, made.ID)
+	}
+	r = c.do("PATCH", path, c.token, `{"city":"x"}`)
+	r.want(t, 200, "")
+	if r.decode(t, &answer); answer.Data.ID != made.ID {
+		t.Fatalf("id %q, want %q", answer.Data.ID, made.ID)
+	}
+	c.do("DELETE", path, c.token, "").want(t, 204, "")
+	c.do("GET", "/v1/companies/"+made.ID, c.token, "").want(t, 404, "not_found")
+}
+
 // page is an answer to a list.
 type page struct {
 	Data []companyJSON

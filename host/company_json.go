@@ -77,18 +77,6 @@ func (w *companyWriter) appendCustom(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// appendID appends a UUID in its usual form.
-func appendID(dst []byte, id company.ID) []byte {
-	for i, c := range id {
-		switch i {
-		case 4, 6, 8, 10:
-			dst = append(dst, '-')
-		}
-		dst = append(dst, hexDigits[c>>4], hexDigits[c&15])
-	}
-	return dst
-}
-
 func appendTime(dst []byte, ms int64) []byte {
 	return time.UnixMilli(ms).UTC().AppendFormat(dst, timeFormat)
 }

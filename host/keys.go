@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
 	"sluice/engine/fault"
@@ -144,8 +143,11 @@ func (s *Server) listKeys(r *Request) error {
 		return err
 	}
 	after := q["cursor"]
-	if after != "" && uuid.Validate(after) != nil {
-		return badQuery("cursor", "is not one that an answer gave")
+	if after != "" {
+		var ok bool
+		if after, ok = canonicalID(after); !ok {
+			return badQuery("cursor", "is not one that an answer gave")
+		}
 	}
 	keys, meta := []*Key{}, keysMeta{}
 	err = s.keys.list(r.Context(), after, func(k *Key) bool {
@@ -163,7 +165,10 @@ func (s *Server) listKeys(r *Request) error {
 }
 
 func (s *Server) getKey(r *Request) error {
-	id := r.Param(0)
+	id, ok := canonicalID(r.Param(0))
+	if !ok {
+		return noKey(r.Param(0))
+	}
 	key, err := s.keys.byID(r.Context(), id)
 	if err != nil {
 		return keyFault(id, err)
@@ -172,17 +177,24 @@ func (s *Server) getKey(r *Request) error {
 }
 
 func (s *Server) deleteKey(r *Request) error {
-	id := r.Param(0)
+	id, ok := canonicalID(r.Param(0))
+	if !ok {
+		return noKey(r.Param(0))
+	}
 	if err := s.keys.remove(r.Context(), id); err != nil {
 		return keyFault(id, err)
 	}
 	return r.NoContent()
 }
 
-// keyFault says which key does not exist.
+// noKey says which key does not exist.
+func noKey(id string) error {
+	return fault.New(fault.NotFound, "there is no key %s", clip(id, 100))
+}
+
 func keyFault(id string, err error) error {
 	if fault.CodeOf(err) == fault.NotFound {
-		return fault.New(fault.NotFound, "there is no key %s", clip(id, 100))
+		return noKey(id)
 	}
 	return fmt.Errorf("read key: %w", err)
 }

@@ -37,7 +37,8 @@ func TestFirstKey(t *testing.T) {
 	ts.do("GET", "/v1/companies", ts.admin, "").want(t, 403, "insufficient_permissions")
 }
 
-// Rule 2.13: a key is shown once, stored hashed, listed and deleted.
+// Rules 2.13, 2.100: a key is shown once, stored hashed, listed and deleted, by its
+// id in whatever case.
 func TestKeyLifecycle(t *testing.T) {
 	ts := startServer(t)
 	r := ts.do("POST", "/v1/admin/keys", ts.admin, `{"tenant":"acme","scopes":["read:imports","read:companies","read:companies"],
@@ -75,6 +76,15 @@ func TestKeyLifecycle(t *testing.T) {
 	if one.Data["id"] != id || one.Data["tenant"] != "acme" || one.Data["key"] != nil {
 		t.Fatalf("%s", r.body)
 	}
+	// Whatever the case of an id, it is the same key.
+	if upper := ts.do("GET", "/v1/admin/keys/"+strings.ToUpper(id), ts.admin, ""); string(upper.body) != string(r.body) {
+		t.Fatalf("in upper case %d %s, in lower case %s", upper.StatusCode, upper.body, r.body)
+	}
+	r = ts.do("GET", "/v1/admin/keys?cursor="+strings.ToUpper(listed.Data[0]["id"].(string)), ts.admin, "")
+	r.decode(t, &listed)
+	if len(listed.Data) != 1 || listed.Data[0]["id"] != id {
+		t.Fatalf("behind the first key: %s", r.body)
+	}
 	ts.do("GET", "/v1/admin/keys/nonsense", ts.admin, "").want(t, 404, "not_found")
 	ts.do("GET", "/v1/admin/keys/"+id, token, "").want(t, 403, "insufficient_permissions")
 	stored, err := ts.backend.records.Record(context.Background(), keyByID(id))
@@ -82,7 +92,7 @@ func TestKeyLifecycle(t *testing.T) {
 		t.Fatalf("%s, %v", stored, err)
 	}
 
-	ts.do("DELETE", "/v1/admin/keys/"+id, ts.admin, "").want(t, 204, "")
+	ts.do("DELETE", "/v1/admin/keys/"+strings.ToUpper(id), ts.admin, "").want(t, 204, "")
 	ts.do("GET", "/v1/companies", token, "").want(t, 401, "invalid_key")
 	ts.do("DELETE", "/v1/admin/keys/"+id, ts.admin, "").want(t, 404, "not_found")
 	ts.do("DELETE", "/v1/admin/keys/nonsense", ts.admin, "").want(t, 404, "not_found")
