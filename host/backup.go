@@ -24,7 +24,7 @@ import (
 )
 
 func (s *Server) backupRoutes() []route {
-	return []route{{method: "GET", pattern: "/v1/admin/backup", scope: Admin, handle: s.backup, stream: true}}
+	return []route{{method: "GET", pattern: "/v1/admin/backup", scope: Admin, handle: s.backup}}
 }
 
 const backupType = "application/octet-stream"
@@ -52,14 +52,13 @@ func (s *Server) backup(r *Request) error {
 	tenant, ctx := r.Tenant(), r.Context()
 	r.SetHeader("Cache-Control", "no-store")
 	r.Stream(backupType, func(out *bufio.Writer) error {
-		defer s.backups.put(tenant)
 		sum, err := backup.Take(ctx, src, since, out)
 		if err == nil {
 			s.log.Info("backup taken", "state", sum.At, "since", sum.Since, "keys", sum.Keys, "changed", sum.Changed,
 				"uploads", sum.Files, "bytes", sum.Bytes)
 		}
 		return err
-	})
+	}, func() { s.backups.put(tenant) })
 	return nil
 }
 

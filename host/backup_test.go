@@ -81,6 +81,7 @@ func TestBackupRestore(t *testing.T) {
 		s := serve(t, diskConfig(t))
 		key = s.key("acme", Scopes()...)
 		s.do("POST", importPath, key, rows(300), "Content-Type: text/csv").want(t, 200, "")
+		s.do("HEAD", "/v1/admin/backup", s.admin, "").want(t, 200, "") // and none is being taken after it
 		full := s.take("")
 		first := s.do("POST", importPath+"?update_existing=true", key, "name,domain\nNew,c1.example\nMore,more.example\n",
 			"Content-Type: text/csv", "Idempotency-Key: k")

@@ -17,7 +17,7 @@ func (s *Server) companyRoutes() []route {
 		{method: "POST", pattern: "/v1/companies", scope: WriteCompanies, handle: s.createCompany,
 			media: []string{jsonType}, conflict: s.holdKey, maxBody: s.jsonLimit},
 		{method: "GET", pattern: "/v1/companies", scope: ReadCompanies, handle: s.listCompanies},
-		{method: "GET", pattern: "/v1/companies/export", scope: ReadCompanies, handle: s.exportCompanies, stream: true},
+		{method: "GET", pattern: "/v1/companies/export", scope: ReadCompanies, handle: s.exportCompanies},
 		{method: "GET", pattern: "/v1/companies/{id}", scope: ReadCompanies, handle: s.getCompany},
 		{method: "PATCH", pattern: "/v1/companies/{id}", scope: WriteCompanies, handle: s.patchCompany,
 			find: s.findCompany, media: []string{jsonType, mergePatchType}, maxBody: s.jsonLimit},

@@ -62,7 +62,7 @@ func (s *Server) exportCompanies(r *Request) error {
 			_, err = out.Write(line)
 			return err
 		})
-	})
+	}, nil)
 	return nil
 }
 

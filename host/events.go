@@ -51,10 +51,9 @@ func (s *Server) jobEvents(r *Request) error {
 	r.SetHeader("X-Accel-Buffering", "no") // nginx would hold events back
 	e := &eventStream{s: s, ctx: r.Context(), tenant: tenant, id: id, heartbeat: s.heartbeat}
 	r.Stream("text/event-stream; charset=utf-8", func(w *bufio.Writer) error {
-		defer s.events.put(tenant)
 		e.w = w
 		return e.run()
-	})
+	}, func() { s.events.put(tenant) })
 	return nil
 }
 

@@ -16,9 +16,9 @@ func (s *Server) jobRoutes() []route {
 		{method: "GET", pattern: "/v1/import/jobs", scope: ReadImports, handle: s.listJobs},
 		{method: "GET", pattern: "/v1/import/jobs/{id}", scope: anyKey, handle: s.getJob},
 		{method: "DELETE", pattern: "/v1/import/jobs/{id}", scope: WriteCompanies, handle: s.cancelJob},
-		{method: "GET", pattern: "/v1/import/jobs/{id}/errors", scope: anyKey, handle: s.jobErrors, stream: true},
-		{method: "GET", pattern: "/v1/import/jobs/{id}/results", scope: anyKey, handle: s.jobResults, stream: true},
-		{method: "GET", pattern: "/v1/import/jobs/{id}/events", scope: anyKey, handle: s.jobEvents, stream: true},
+		{method: "GET", pattern: "/v1/import/jobs/{id}/errors", scope: anyKey, handle: s.jobErrors},
+		{method: "GET", pattern: "/v1/import/jobs/{id}/results", scope: anyKey, handle: s.jobResults},
+		{method: "GET", pattern: "/v1/import/jobs/{id}/events", scope: anyKey, handle: s.jobEvents},
 		{method: "GET", pattern: "/v1/import/jobs/{id}/replay", scope: anyKey, handle: s.jobReplay},
 	}
 }

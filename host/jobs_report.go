@@ -47,7 +47,7 @@ func (s *Server) jobErrors(r *Request) error {
 	ctx := r.Context()
 	r.Stream("text/csv; charset="+charset, func(w *bufio.Writer) error {
 		return s.backend.engine.ErrorsCSV(ctx, tenant, id, asText, w)
-	})
+	}, nil)
 	return nil
 }
 
@@ -77,5 +77,5 @@ func streamLines[T any](r *Request, walk func(context.Context, func(T) error) er
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
 		return walk(ctx, func(v T) error { return e.Encode(v) })
-	})
+	}, nil)
 }

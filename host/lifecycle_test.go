@@ -81,7 +81,7 @@ func TestPanic(t *testing.T) {
 		route{method: "POST", pattern: "/error", scope: public, handle: func(*Request) error { return fmt.Errorf("secret") }},
 		route{method: "POST", pattern: "/find", scope: public, find: func(*Request) error { panic("secret") }},
 		route{method: "GET", pattern: "/stream", scope: public, handle: func(r *Request) error {
-			r.Stream(ndjsonType, func(w *bufio.Writer) error { fmt.Fprintln(w, "{}"); w.Flush(); panic("secret") })
+			r.Stream(ndjsonType, func(w *bufio.Writer) error { fmt.Fprintln(w, "{}"); w.Flush(); panic("secret") }, nil)
 			return nil
 		}})
 	for _, path := range []string{"/panic", "/error", "/find"} {

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -117,26 +116,4 @@ func (r *Request) NoContent() error {
 	r.ctx.Response.SetStatusCode(fasthttp.StatusNoContent)
 	r.ctx.Response.Header.SetNoDefaultContentType(true)
 	return nil
-}
-
-// Stream answers 200 and then calls write, which may take as long as the client
-// goes on reading. It runs after the handler has returned: it must not use the
-// Request. If it fails, the connection is cut, so that the client can tell the
-// answer from a whole one.
-func (r *Request) Stream(contentType string, write func(w *bufio.Writer) error) {
-	s, id, c := r.s, r.ID, r.ctx.Conn()
-	r.ctx.Response.SetStatusCode(fasthttp.StatusOK)
-	r.ctx.Response.Header.SetContentType(contentType)
-	s.streams.Add(1)
-	r.ctx.Response.SetBodyStreamWriter(func(w *bufio.Writer) {
-		defer s.streams.Done()
-		err := s.guard(id, func() error { return write(w) })
-		if err == nil {
-			err = w.Flush()
-		}
-		if err != nil {
-			s.log.Info("stream cut", "request_id", id, "error", err)
-			c.Close()
-		}
-	})
 }

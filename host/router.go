@@ -35,7 +35,6 @@ type route struct {
 
 	media   []string // media types of the body; nil: the operation has none
 	encoded bool     // the body may be compressed
-	stream  bool     // the answer is streamed: no HEAD
 
 	// Refusals that need no body; nil where there are none. They may be called
 	// without the handler following.
@@ -73,7 +72,7 @@ type match struct {
 	allow  string // methods of the path, where it exists
 }
 
-// find looks a request up. HEAD goes to GET where the answer is not streamed.
+// find looks a request up. HEAD goes to GET.
 // The most literal pattern that fits a path is the only one: what is no method
 // of /v1/companies/export is not taken for one of a company called export.
 func (rt *router) find(method, path string) match {
@@ -88,13 +87,13 @@ func (rt *router) find(method, path string) match {
 		if !ok {
 			continue
 		}
-		if method == r.method || method == "HEAD" && r.method == "GET" && !r.stream {
+		if method == r.method || method == "HEAD" && r.method == "GET" {
 			m.route, m.params = r, params
 			return m
 		}
 		pattern = r.pattern
 		allow = append(allow, r.method)
-		if r.method == "GET" && !r.stream {
+		if r.method == "GET" {
 			allow = append(allow, "HEAD")
 		}
 	}

@@ -9,7 +9,7 @@ func TestRouter(t *testing.T) {
 		{method: "POST", pattern: "/v1/things"},
 		{method: "GET", pattern: "/v1/things/{id}"},
 		{method: "DELETE", pattern: "/v1/things/{id}"},
-		{method: "GET", pattern: "/v1/things/export", stream: true},
+		{method: "GET", pattern: "/v1/things/export"},
 		{method: "POST", pattern: "/v1/things/{id}/parts/{n}"},
 	})
 	f := func(method, path, pattern, params, allow string) {
@@ -30,8 +30,8 @@ func TestRouter(t *testing.T) {
 	f("get", "/v1/things/7", "", " ", "GET, HEAD, DELETE")
 	f("DELETE", "/v1/things/7", "/v1/things/{id}", "7 ", "")
 	f("GET", "/v1/things/export", "/v1/things/export", " ", "")
-	f("HEAD", "/v1/things/export", "", " ", "GET")
-	f("DELETE", "/v1/things/export", "", " ", "GET")
+	f("HEAD", "/v1/things/export", "/v1/things/export", " ", "")
+	f("DELETE", "/v1/things/export", "", " ", "GET, HEAD")
 	f("GET", "/v1/things/%65xport", "/v1/things/{id}", "%65xport ", "")
 	f("POST", "/v1/things/a/parts/b", "/v1/things/{id}/parts/{n}", "a b", "")
 	f("GET", "/v1/things/a%2Fb", "/v1/things/{id}", "a%2Fb ", "")

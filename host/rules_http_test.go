@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"sluice/engine"
 )
 
@@ -98,8 +100,7 @@ func TestRefusalOrder(t *testing.T) {
 	f(413, c.token, importPath, csv)
 }
 
-// Rule 2.19: a 405 says in Allow what is allowed; HEAD is a GET without a body,
-// but of streams.
+// Rule 2.19: a 405 says in Allow what is allowed; HEAD is a GET without a body.
 func TestMethods(t *testing.T) {
 	c := newHouse(t)
 	made := c.post("/v1/companies", `{"name":"A"}`)
@@ -114,13 +115,33 @@ func TestMethods(t *testing.T) {
 	f("PUT", "/v1/companies", 405, "POST, GET, HEAD")
 	f("OPTIONS", one, 405, "GET, HEAD, PATCH, DELETE")
 	f("GET", importPath, 405, "POST")
-	f("POST", "/v1/companies/export", 405, "GET")
+	f("POST", "/v1/companies/export", 405, "GET, HEAD")
 	f("DELETE", "/v1/import/jobs", 405, "GET, HEAD")
-	f("HEAD", "/v1/companies/export", 405, "GET")
-	f("HEAD", one, 200, "")
-	f("HEAD", "/v1/companies", 200, "")
 	f("GET", one+"/", 404, "")
 	f("GET", "/v1/companies/", 404, "")
+
+	job := jobPath(c.csv("results=true", rows(2)+"x,bad\n").importData(t).JobID)
+	for _, path := range []string{"/healthz", "/openapi.json", "/v1/companies", one, one + "x", "/v1/companies/export", "/v1/companies/export?format=ndjson",
+		"/v1/companies/export?format=xml", "/v1/import/jobs", job, job + "/errors", job + "/errors?format=csv", job + "/results", job + "/events", job + "/replay",
+		"/v1/plugins", "/v1/plugins/active", "/v1/plugins/audit", "/v1/admin/keys"} {
+		get, head := c.get(path), c.do("HEAD", path, c.token, "")
+		for _, r := range []reply{get, head} {
+			for _, own := range []string{"Date", "X-Request-Id", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"} {
+				r.Header.Del(own)
+			}
+		}
+		if head.StatusCode != get.StatusCode || head.ContentLength != get.ContentLength || len(head.body) > 0 {
+			t.Errorf("%s: HEAD is %d, %d bytes announced, %q; GET is %d, %d bytes", path,
+				head.StatusCode, head.ContentLength, head.body, get.StatusCode, get.ContentLength)
+		}
+		if diff := cmp.Diff(get.Header, head.Header); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+	}
+	// No stream is open after a HEAD of one.
+	for range 2 * streamsPerTenant {
+		c.do("HEAD", job+"/events", c.token, "").want(t, 200, "")
+	}
 }
 
 // Rule 2.17: a tenant never sees that another tenant's ids exist.
