@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/valyala/fasthttp"
 
@@ -20,13 +21,13 @@ func (s *Server) importRoutes() []route {
 	}}
 }
 
-// importLimit is the most that the body of an import may announce. A compressed
-// one is limited as it is read.
+// importLimit is the most that the body of an import may announce.
 func (s *Server) importLimit(r *Request) int64 {
-	if r.media == jsonType && r.coding == "" {
-		return s.cfg.MaxJSONBytes
+	form, err := r.importForm()
+	if err != nil {
+		return math.MaxInt64 // the handler refuses it for that, and reads nothing
 	}
-	return s.cfg.MaxStreamBytes
+	return form.MaxBytes(s.intakeLimits())
 }
 
 // importCompanies takes an upload and imports it: 200 where that is done before

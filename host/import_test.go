@@ -133,6 +133,17 @@ func TestImportRefused(t *testing.T) {
 	}
 }
 
+// Rule 2.55: the limit of streams is none of JSON.
+func TestJSONLimit(t *testing.T) {
+	s := startImports(t, func(c *Config) { c.MaxStreamBytes = 1024 })
+	long := `{"rows":[{"name":"` + strings.Repeat("A", 200) + `"}` + strings.Repeat(" ", 5000) + `]}`
+	s.post(long).want(t, 200, "")
+	for _, coding := range []string{"gzip", "zstd"} {
+		s.post(compressed(t, coding, long), "Content-Encoding: "+coding).want(t, 200, "")
+	}
+	s.post(rows(600), "Content-Type: text/csv").want(t, 413, string(fault.PayloadTooLarge))
+}
+
 // Rules 2.33, 2.58: a body that is cut off is no short file. Nothing is imported.
 func TestImportCutOff(t *testing.T) {
 	s := startImports(t)

@@ -18,7 +18,7 @@ type serveCmd struct {
 	Data           string `help:"Folder of everything that lasts." default:"./data" type:"path"`
 	TLSCert        string `help:"PEM file of the certificate; with --tls-key the API speaks HTTPS." type:"path"`
 	TLSKey         string `help:"PEM file of the certificate's key. Both files are read again when they change." type:"path"`
-	MaxStreamBytes int64  `help:"Largest raw upload, decompressed." default:"${max_stream_bytes}"`
+	MaxStreamBytes int64  `help:"Largest upload but for JSON, which ends at 20 MiB; decompressed." default:"${max_stream_bytes}"`
 	MaxReportBytes int64  `help:"Most bytes kept of a job's failed rows and results." default:"${max_report_bytes}"`
 	MaxConnections int    `help:"Open connections; more are answered 503." default:"${max_connections}"`
 	MaxQueuedJobs  int    `help:"Jobs of one tenant that have not ended; more are answered 429." default:"${max_queued_jobs}"`

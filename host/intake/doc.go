@@ -4,9 +4,9 @@
 // # Lifecycle
 //
 // ParseForm looks at the headers alone and refuses what Sluice does not read.
-// Form.CheckLength refuses what is too long by its own account. Read then takes
-// the body apart while it arrives and returns when it was read to its end, or
-// with the first fault, always a fault.Error unless the sink made another one.
+// Form.MaxBytes tells what is too long by its own account. Read then takes the
+// body apart while it arrives and returns when it was read to its end, or with
+// the first fault, always a fault.Error unless the sink made another one.
 //
 // # Layers
 //

@@ -75,14 +75,14 @@ func ParseForm(contentType, contentEncoding string) (Form, error) {
 	return f, nil
 }
 
-// CheckLength refuses a body that is too large by its Content-Length, before it
-// is read. A negative length is an unknown one.
-func (f Form) CheckLength(length int64, l Limits) error {
-	if length > l.MaxStreamBytes {
-		return l.tooLong()
+// MaxBytes is the most that a body of this form may have as it is sent, and so
+// announce. JSON has a limit of its own, decoded; no coding makes it twice as long.
+func (f Form) MaxBytes(l Limits) int64 {
+	switch {
+	case f.MediaType != jsonType:
+		return l.MaxStreamBytes
+	case f.coding == identity:
+		return l.MaxJSONBytes
 	}
-	if f.MediaType == jsonType && f.coding == identity && length > l.MaxJSONBytes {
-		return l.jsonTooLong()
-	}
-	return nil
+	return 2 * l.MaxJSONBytes
 }

@@ -34,6 +34,15 @@ func TestLimits(t *testing.T) {
 		f(sent{contentType: "application/json", coding: coding, limits: small, body: compress(coding, json(90)+strings.Repeat(" ", 11))}, fault.PayloadTooLarge)
 		f(sent{contentType: formType, coding: coding, limits: small, body: compress(coding, form2("x")+strings.Repeat("x", 1000))}, fault.PayloadTooLarge)
 	}
+	// JSON has its own limit, whatever that of streams is.
+	tight := Limits{MaxStreamBytes: 10, MaxJSONBytes: 1000, MaxRatio: 200}
+	for _, coding := range []string{"", "gzip", "zstd"} {
+		f(sent{contentType: "application/json", coding: coding, limits: tight, body: compress(coding, json(1000))}, "")
+		f(sent{contentType: "application/json", coding: coding, limits: tight, body: compress(coding, json(1001))}, fault.PayloadTooLarge)
+		f(sent{contentType: "text/csv", coding: coding, limits: tight, body: compress(coding, "name\nabcdef")}, fault.PayloadTooLarge)
+	}
+	// What holds nothing ends, too.
+	f(sent{contentType: "application/json", coding: "gzip", limits: tight, body: compress("gzip", json(100)) + strings.Repeat(compress("gzip", ""), 100)}, fault.PayloadTooLarge)
 	f(sent{contentType: "application/json", body: json(20 << 20)}, "")
 	f(sent{contentType: "application/json", body: json(20<<20 + 1)}, fault.PayloadTooLarge)
 	// Bombs: a ratio that no real file has, past what is free.

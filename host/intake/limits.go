@@ -20,7 +20,7 @@ const (
 
 // Limits bound one body. DefaultLimits gives usable ones.
 type Limits struct {
-	MaxStreamBytes int64 // as sent, and again decompressed
+	MaxStreamBytes int64 // any but a JSON body, as sent, and again decompressed
 	MaxJSONBytes   int64 // a JSON body, decompressed
 	MaxRatio       int64 // decompressed to sent, past 32 MiB
 }

@@ -43,7 +43,12 @@ type Sink func(format engine.Format) (io.Writer, error)
 // wrapped.
 func Read(ctx context.Context, in Request, sink Sink) (Result, error) {
 	r := &reader{in: in, sink: sink, options: newOptionSet()}
-	r.wire = wire{ctx: ctx, r: in.Body, length: in.Length, limits: in.Limits}
+	r.wire = wire{ctx: ctx, r: in.Body, length: in.Length, limit: in.Form.MaxBytes(in.Limits), over: in.Limits.tooLong}
+	r.plain = plain{wire: &r.wire, limit: in.Limits.MaxStreamBytes, over: in.Limits.tooMuch}
+	if in.Form.MediaType == jsonType {
+		r.wire.over = in.Limits.jsonTooLong
+		r.plain.limit, r.plain.over = in.Limits.MaxJSONBytes, in.Limits.jsonTooLong
+	}
 	if in.Digest {
 		r.hash = &digester{h: xxh3.New()}
 	}
@@ -88,13 +93,12 @@ func (r *reader) body() error {
 		return err
 	}
 	defer release()
-	r.plain = plain{r: decoded, wire: &r.wire, limit: r.in.Limits.MaxStreamBytes, over: r.in.Limits.tooMuch}
+	r.plain.r = decoded
 	if coding != identity {
 		r.plain.ratio = r.in.Limits.MaxRatio
 	}
 	switch r.in.Form.MediaType {
 	case jsonType:
-		r.plain.limit, r.plain.over = r.in.Limits.MaxJSONBytes, r.in.Limits.jsonTooLong
 		r.plain.hash = r.hash
 		err = r.json()
 	case multipartType:

@@ -40,9 +40,6 @@ func (s sent) read() (Result, string, error) {
 	if s.chunked {
 		in.Length = -1
 	}
-	if err := form.CheckLength(in.Length, limits); err != nil {
-		return Result{}, "", err
-	}
 	if s.wrap != nil {
 		in.Body = s.wrap(in.Body)
 	}

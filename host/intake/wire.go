@@ -14,7 +14,8 @@ type wire struct {
 	ctx    context.Context
 	r      io.Reader
 	length int64 // as announced; negative if unknown
-	limits Limits
+	limit  int64
+	over   func() error // what is said beyond it
 	n      int64
 	err    error // the end, or the fault that every later Read returns
 }
@@ -30,8 +31,8 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	w.n += int64(n)
 	switch {
-	case w.n > w.limits.MaxStreamBytes:
-		w.err = w.limits.tooLong()
+	case w.n > w.limit:
+		w.err = w.over()
 		return 0, w.err
 	case w.length >= 0 && w.n > w.length:
 		w.err = invalid("the body has %d bytes, not the announced %d", w.n, w.length)
