@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"sluice/engine/batch"
 	"sluice/engine/charset"
 	"sluice/engine/csvscan"
-	"sluice/engine/jsonscan"
 	"sluice/engine/tuple"
 )
 
@@ -82,9 +80,12 @@ func (e *Engine) Results(ctx context.Context, tenant, id string, fn func(RowResu
 // in the uploaded dialect and encoding, with the original cells and two more,
 // the error's code and message; of several errors, all of them.
 //
-// Rows of JSON become a CSV with a column for every key of the failed rows.
-// Where the limit of the report was passed, rows come without cells. For a
-// spreadsheet, cells that it would take for formulas begin with an apostrophe.
+// Rows of JSON become a CSV with a column for every key of the failed rows. All
+// lines have as many cells as the widest needs, so that the last two stand under
+// their header; a first walk over the rows finds that out. Rows that fail between
+// the two walks are left out. Where the limit of the report was passed, rows come
+// without cells. For a spreadsheet, cells that it would take for formulas begin
+// with an apostrophe.
 func (e *Engine) ErrorsCSV(ctx context.Context, tenant, id string, spreadsheet bool, w io.Writer) (err error) {
 	job, err := e.Job(ctx, tenant, id)
 	if err != nil {
@@ -101,10 +102,10 @@ func (e *Engine) ErrorsCSV(ctx context.Context, tenant, id string, spreadsheet b
 		defer func() { err = errors.Join(err, to.Close()) }()
 		f.w = to
 	} else {
-		f.json, f.header = true, true
-		if f.columns, err = e.failedKeys(ctx, tenant, id); err != nil {
-			return err
-		}
+		f.json, f.header, f.columns, f.keys = true, true, nil, map[string]bool{}
+	}
+	if err := e.failedRows(ctx, tenant, id, f.measure); err != nil {
+		return err
 	}
 	if err := f.begin(); err != nil {
 		return err
@@ -112,6 +113,9 @@ func (e *Engine) ErrorsCSV(ctx context.Context, tenant, id string, spreadsheet b
 	// A row of which several records failed is written once.
 	var last *failedRow
 	err = e.failedRows(ctx, tenant, id, func(r failedRow) error {
+		if r.number > f.last {
+			return nil
+		}
 		if last != nil && last.number == r.number {
 			last.errs = append(last.errs, r.errs...)
 			return nil
@@ -125,24 +129,4 @@ func (e *Engine) ErrorsCSV(ctx context.Context, tenant, id string, spreadsheet b
 		return err
 	}
 	return f.row(last)
-}
-
-// failedKeys lists the keys of a job's failed JSON rows in order of appearance.
-func (e *Engine) failedKeys(ctx context.Context, tenant, id string) (keys []string, err error) {
-	seen := map[string]bool{}
-	err = e.failedRows(ctx, tenant, id, func(r failedRow) error {
-		if jsonscan.Valid(r.cells) != nil {
-			return nil
-		}
-		// A row that is no object has no keys.
-		_ = jsonscan.Object(r.cells, func(key []byte, _ batch.Kind, _ []byte) error {
-			if k := string(key); !seen[k] && len(keys) < csvscan.MaxColumns {
-				seen[k] = true
-				keys = append(keys, k)
-			}
-			return nil
-		})
-		return nil
-	})
-	return keys, err
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"sluice/engine/batch"
@@ -11,22 +12,70 @@ import (
 	"sluice/engine/jsonscan"
 )
 
-// rowFile writes failed rows as CSV.
+// rowFile writes failed rows as CSV: each is first measured, then written.
 type rowFile struct {
 	w       io.Writer
 	dialect csvscan.Dialect
 	json    bool // cells are JSON objects
 	header  bool
-	columns []string
-	cut     uint64 // first row whose cells were not kept; 0: all were
+	columns []string        // of JSON the keys of what was measured
+	keys    map[string]bool // the same
+	cut     uint64          // first row whose cells were not kept; 0: all were
 
 	spreadsheet bool // formulas are told to be text
+
+	width int    // cells of the widest row that was measured
+	last  uint64 // number of the last one
 
 	line  []byte
 	cells int // in line
 }
 
+// measure learns how many cells a row takes.
+func (f *rowFile) measure(r failedRow) error {
+	f.last = r.number
+	cells := 1
+	switch {
+	case f.json:
+		f.addKeys(r.cells)
+	case !f.whole(&r):
+		cells = f.dialect.Cells(r.cells)
+	}
+	f.width = max(f.width, cells)
+	return nil
+}
+
+// addKeys adds the keys of a JSON row to the columns. One that is no object has
+// none.
+func (f *rowFile) addKeys(row []byte) {
+	if jsonscan.Valid(row) != nil {
+		return
+	}
+	_ = jsonscan.Object(row, func(key []byte, _ batch.Kind, _ []byte) error {
+		if k := string(key); !f.keys[k] && len(f.columns) < csvscan.MaxColumns {
+			f.keys[k] = true
+			f.columns = append(f.columns, k)
+		}
+		return nil
+	})
+}
+
+// whole reports whether a row is shown in one cell: it could not be cut into
+// cells, or into more than a file may have.
+func (f *rowFile) whole(r *failedRow) bool {
+	return uncut(r.errs) || f.dialect.Cells(r.cells) > csvscan.MaxColumns
+}
+
+// begin writes the header. Cells beyond the file's own columns come under names
+// that it does not have.
 func (f *rowFile) begin() error {
+	for n := len(f.columns) + 1; n <= f.width; n++ {
+		name := fmt.Sprintf("_column_%d", n)
+		for slices.Contains(f.columns, name) {
+			name = "_" + name
+		}
+		f.columns = append(f.columns, name)
+	}
 	if !f.header {
 		return nil
 	}
@@ -73,7 +122,7 @@ func (f *rowFile) row(r *failedRow) error {
 	switch {
 	case f.json:
 		f.object(r.cells)
-	case uncut(r.errs):
+	case f.whole(r):
 		f.add(r.cells)
 	default:
 		f.sent(r.cells)
@@ -86,7 +135,7 @@ func (f *rowFile) row(r *failedRow) error {
 	return f.end()
 }
 
-// uncut reports whether a row could not be cut into cells; it is shown in one.
+// uncut reports whether a row could not be cut into cells.
 func uncut(errs []RowError) bool {
 	return len(errs) > 0 && (errs[0].Code == fault.Malformed || errs[0].Code == fault.RowTooLarge)
 }

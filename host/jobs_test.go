@@ -145,8 +145,8 @@ func TestJobErrors(t *testing.T) {
 	}
 	r = s.do("GET", jobPath(id)+"/errors?format=csv", s.key, "")
 	lines := strings.Split(string(r.body), "\n")
-	if r.Header.Get("Content-Type") != "text/csv; charset=utf-8" || len(lines) != 4 || lines[0] != "name;domain;_error_code;_error_message" ||
-		!strings.HasPrefix(lines[1], "B;bad;invalid_domain;") || !strings.HasPrefix(lines[2], "C;c.example;more;column_count;") {
+	if r.Header.Get("Content-Type") != "text/csv; charset=utf-8" || len(lines) != 4 || lines[0] != "name;domain;_column_3;_error_code;_error_message" ||
+		!strings.HasPrefix(lines[1], "B;bad;;invalid_domain;") || !strings.HasPrefix(lines[2], "C;c.example;more;column_count;") {
 		t.Fatalf("%v %s", r.Header, r.body)
 	}
 	if want := `attachment; filename="` + id + `-errors.csv"`; r.Header.Get("Content-Disposition") != want {

@@ -7,6 +7,8 @@ import (
 	"unicode/utf16"
 
 	"golang.org/x/text/encoding/charmap"
+
+	"sluice/engine/csvscan"
 )
 
 // Rule 2.79: the dialect is sniffed from the first 64 KB, may be given, and is
@@ -138,8 +140,33 @@ func TestErrorsCSV(t *testing.T) {
 		"Company;Domain;_error_code;_error_message\n\xc4;bad;invalid_domain;\"Domain: "+noDomain+"\"\n")
 	f(`has_header=false&mapping={"1":"name","2":"domain"}`, "A,bad\n", "A,bad,invalid_domain,\"2: "+noDomain+"\"\n")
 	f("", "name,domain\nA,a.example\n", "name,domain,_error_code,_error_message\n")
+	// All lines are as wide as the widest row, under names that the file does not have.
+	ragged := func(cells string, expected int) string {
+		return fmt.Sprintf("column_count,\"the row has %s, expected %d\"\n", cells, expected)
+	}
+	f("", "name,_column_4\nA,a.example,\"b\n,c\",d\nB\n\"x\"y,z\nC,c.example,\n",
+		"name,_column_4,_column_3,__column_4,_error_code,_error_message\n"+
+			"A,a.example,\"b\n,c\",d,"+ragged("4 cells", 2)+
+			"B,,,,"+ragged("1 cell", 2)+
+			"\"\"\"x\"\"y,z\",,,,malformed,name: text follows the closing quote of a cell; double each quote inside a quoted cell\n"+
+			"C,c.example,,,"+ragged("3 cells", 2))
+	f(`has_header=false&mapping={"1":"name","2":"domain"}`, "A,bad\nB,b.example,more\n",
+		"A,bad,,invalid_domain,\"2: "+noDomain+"\"\nB,b.example,more,"+ragged("3 cells", 2))
+	commas := strings.Repeat(",", csvscan.MaxColumns) // more than any header has
+	f("", "name\nA"+commas+"\n", "name,_error_code,_error_message\n\"A"+commas+"\","+ragged("4097 cells", 1))
 
 	c := newHouse(t)
+	rows := func(body string) string {
+		return string(c.get(c.json(body).importData(t).ErrorsURL + "?format=csv").body)
+	}
+	noObject := func(kind string) string { return "invalid_type,\"expected an object, found a " + kind + "\"\n" }
+	if got, want := rows(`{"rows":[1,{"name":"A","domain":"bad"},"x"]}`), "name,domain,_error_code,_error_message\n1,,"+noObject("number")+
+		"A,bad,invalid_domain,\"domain: "+noDomain+"\"\n\"\"\"x\"\"\",,"+noObject("string"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := rows(`{"rows":[1]}`), "_column_1,_error_code,_error_message\n1,"+noObject("number"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 	d := c.csv("", "name,domain,city\n"+strings.Repeat("x", 256)+",bad,c\nB,b.example,d\n,,e\n").importData(t)
 	lines := strings.Split(strings.TrimSpace(string(c.get(d.ErrorsURL).body)), "\n")
 	if len(lines) != 3 {

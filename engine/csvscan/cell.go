@@ -47,6 +47,16 @@ func (d Dialect) CutCell(row []byte) (cell, rest []byte, more bool) {
 	return row, nil, false
 }
 
+// Cells is how many cells CutCell cuts a row into.
+func (d Dialect) Cells(row []byte) int {
+	for n := 1; ; n++ {
+		var more bool
+		if _, row, more = d.CutCell(row); !more {
+			return n
+		}
+	}
+}
+
 // Text is what a cell of a well-formed row says: a view of it, or a copy where it
 // has doubled quotes.
 func (d Dialect) Text(cell []byte) []byte {
