@@ -83,6 +83,9 @@ func TestBackupRestore(t *testing.T) {
 		s.do("POST", importPath, key, rows(300), "Content-Type: text/csv").want(t, 200, "")
 		s.do("HEAD", "/v1/admin/backup", s.admin, "").want(t, 200, "") // and none is being taken after it
 		full := s.take("")
+		if old := s.dial().oldGet("/v1/admin/backup", s.admin); len(old.body) != len(full) || len(old.TransferEncoding) > 0 {
+			t.Errorf("over HTTP/1.0 %d bytes of %d, %v", len(old.body), len(full), old.TransferEncoding)
+		}
 		first := s.do("POST", importPath+"?update_existing=true", key, "name,domain\nNew,c1.example\nMore,more.example\n",
 			"Content-Type: text/csv", "Idempotency-Key: k")
 		first.want(t, 200, "")

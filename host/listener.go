@@ -127,3 +127,35 @@ func (c *conn) drain() {
 		io.CopyN(io.Discard, c.Conn, maxDrainBytes)
 	}
 }
+
+// linger makes the connection read and drop what still comes before it closes.
+func linger(c net.Conn) {
+	if c := own(c); c != nil {
+		c.linger.Store(true)
+	}
+}
+
+// cut closes the connection by a reset: where its end is that of the answer, a
+// mere end would make what came a whole one.
+func cut(c net.Conn) {
+	if c := own(c); c != nil {
+		if tcp, ok := c.Conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0) // an error shows in Close
+		}
+		c.Close()
+	}
+}
+
+// own finds the conn beneath TLS.
+func own(c net.Conn) *conn {
+	for {
+		switch t := c.(type) {
+		case *conn:
+			return t
+		case interface{ NetConn() net.Conn }: // TLS
+			c = t.NetConn()
+		default:
+			return nil
+		}
+	}
+}

@@ -130,7 +130,8 @@ func TestMethods(t *testing.T) {
 				r.Header.Del(own)
 			}
 		}
-		if head.StatusCode != get.StatusCode || head.ContentLength != get.ContentLength || len(head.body) > 0 {
+		if head.StatusCode != get.StatusCode || head.ContentLength != get.ContentLength ||
+			fmt.Sprint(head.TransferEncoding) != fmt.Sprint(get.TransferEncoding) || len(head.body) > 0 {
 			t.Errorf("%s: HEAD is %d, %d bytes announced, %q; GET is %d, %d bytes", path,
 				head.StatusCode, head.ContentLength, head.body, get.StatusCode, get.ContentLength)
 		}

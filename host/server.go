@@ -285,21 +285,6 @@ func (s *Server) refuseConn(c net.Conn) {
 	resp.WriteTo(c) // a client that does not take it is closed either way
 }
 
-// linger makes the connection read and drop what still comes before it closes.
-func linger(c net.Conn) {
-	for {
-		switch t := c.(type) {
-		case *conn:
-			t.linger.Store(true)
-			return
-		case interface{ NetConn() net.Conn }: // TLS
-			c = t.NetConn()
-		default:
-			return
-		}
-	}
-}
-
 // fastLog is fasthttp's log.
 type fastLog struct{ log *slog.Logger }
 
