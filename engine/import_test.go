@@ -60,8 +60,10 @@ func TestImport(t *testing.T) {
 		`{"name":["x"],"domain":"b.com"}`+"\n"+`7`+"\n", options(),
 		"3/3: 1 0 0 2", "2 0 name invalid_type: name takes text, not a JSON array or object\n3 0  invalid_type: expected an object, found a number\n",
 		"domain=a.com name=A size=500 #x #1 #true n:3=1.5 b:4=false t:0=v\n")
-	f("json null clears, blank keeps", engine.Rows, `{"name":"A","domain":"a.com","city":"X","phone":"1"}`+"\n"+`{"domain":"a.com","city":null,"phone":" ","name":null}`+"\n", options(update),
+	f("json null clears, blank keeps", engine.Rows, `{"name":"A","domain":"a.com","city":"X","phone":"1"}`+"\n"+`{"domain":"a.com","city":null,"phone":" "}`+"\n", options(update),
 		"2/2: 1 1 0 0", "", "domain=a.com name=A phone=1\n")
+	f("no null clears a name", engine.Rows, `{"Company":"A","domain":"a.com"}`+"\n"+`{"Company":null,"domain":"a.com","city":"X"}`+"\n", options(update),
+		"2/2: 1 0 0 1", "2 0 Company required: name is null, and a company can't be without one; give it one, or leave it out of an update\n", "domain=a.com name=A\n")
 	f("exact key beats alias in each row", engine.Rows, `{"company":"A"}`+"\n"+`{"company":"no","name":"B"}`+"\n", options(),
 		"2/2: 2 0 0 0", "", "name=A\nname=B\n")
 	f("header alone", engine.CSV, "name,domain\n", options(), "0/0: 0 0 0 0", "", "")

@@ -70,14 +70,17 @@ func (v *validator) fail(column string, code fault.Code, message string) {
 	v.errs = append(v.errs, RowError{Column: column, Code: code, Message: message})
 }
 
-// text sets a text field. Blank text leaves it as it is, null clears it.
+// text sets a text field. Blank text leaves it as it is, null clears it, but for
+// the name, which a company can't be without.
 func (v *validator) text(f company.Field, column string, b *batch.Batch, c batch.Cell) {
 	val := b.Bytes(c)
 	switch c.Kind() {
 	case batch.Null:
-		if f != company.Name { // a company keeps its name
-			v.builder.Clear(f)
+		if f == company.Name {
+			v.fail(column, fault.Required, "name is null, and a company can't be without one; give it one, or leave it out of an update")
+			return
 		}
+		v.builder.Clear(f)
 		return
 	case batch.JSON:
 		v.fail(column, fault.InvalidType, f.String()+" takes text, not a JSON array or object")

@@ -166,6 +166,9 @@ func (row modelRow) problems(o modelOptions) (all []string) {
 	}
 	for _, f := range textFields {
 		c, ok := row.cells[f]
+		if ok && c.null && f == "name" {
+			all = append(all, o.column(f)+" required")
+		}
 		if !ok || c.null || isBlank(c.text) {
 			continue
 		}
@@ -189,7 +192,7 @@ func (m model) apply(row modelRow, o modelOptions, index map[string]*modelCompan
 	switch {
 	case c != nil && !o.update:
 		return m, c, "skipped", "duplicate"
-	case c == nil && (name.null || isBlank(name.text)):
+	case c == nil && isBlank(name.text):
 		return m, nil, "failed", "required"
 	case c == nil:
 		c = &modelCompany{text: map[string]string{}, custom: map[string]string{}}
@@ -210,9 +213,7 @@ func (c *modelCompany) merge(cells map[string]modelCell, tags []string) {
 		switch cell, ok := cells[f]; {
 		case !ok:
 		case cell.null:
-			if f != "name" {
-				delete(c.text, f)
-			}
+			delete(c.text, f)
 		case isBlank(cell.text):
 		case f == "domain":
 			c.text[f], _ = normalDomain(cell.text)

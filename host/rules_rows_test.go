@@ -132,8 +132,13 @@ func TestValidationComesFirst(t *testing.T) {
 	long := strings.Repeat("x", 256)
 	c.json(`{"rows":[{"domain":"a.example","city":"`+long+`"},{"domain":"a.example"},{"domain":"b.example"},{"name":"","domain":"a.example"}]}`).
 		wantSaid(t, "skip", "200 completed 0+0+2+2=4 [1 city too_long] [3 name required]")
-	c.json(`{"rows":[{"domain":"a.example","city":"`+long+`"},{"domain":"a.example"},{"domain":"b.example"},{"name":null,"domain":"a.example"}],"update_existing":true}`).
+	c.json(`{"rows":[{"domain":"a.example","city":"`+long+`"},{"domain":"a.example"},{"domain":"b.example"},{"name":" ","domain":"a.example"}],"update_existing":true}`).
 		wantSaid(t, "update", "200 completed 0+2+0+2=4 [1 city too_long] [3 name required]")
+	// A name that shall be cleared is a bad one, whatever the row would do.
+	for _, update := range []string{"true", "false"} {
+		c.json(`{"rows":[{"name":null,"domain":"a.example"},{"name":null,"domain":"b.example"}],"update_existing":`+update+`}`).
+			wantSaid(t, "null", "200 completed 0+0+0+2=2 [1 name required] [2 name required]")
+	}
 	c.wantStored("domain=a.example name=A")
 }
 
@@ -164,7 +169,9 @@ func TestBlankAndNull(t *testing.T) {
 		c.wantStored(want)
 	}
 	u(`{"domain":"a.example","name":"","city":" ","phone":"\t\u00a0","tags":"","custom":{"k":" "},"industry":""}`, all)
-	u(`{"domain":"a.example","name":null}`, all) // a company keeps its name
+	kept := c.json(`{"rows":[{"domain":"a.example","name":null,"city":"Z"}],"update_existing":true}`) // as in PATCH
+	kept.wantSaid(t, "name", "200 completed 0+0+0+1=1 [1 name required]")
+	c.wantStored(all)
 	u(`{"domain":"a.example","city":null,"custom":{"k":null}}`, `custom={"l":"w"} domain=a.example industry=i name= A  phone=1 tags=["t"]`)
 	u(`{"domain":"a.example","tags":null,"custom":null,"phone":null}`, `domain=a.example industry=i name= A `)
 	c.csv("update_existing=true", "domain,industry\na.example,\n").wantSaid(t, "csv", "200 completed 0+1+0+0=1")
