@@ -88,7 +88,7 @@ func readBlock(kind string, value []byte) error {
 		if kind == kindErrors {
 			_, err = b.failed()
 		} else {
-			_, err = b.result()
+			_, err = b.result(false)
 		}
 	}
 	return err

@@ -236,6 +236,7 @@ func (e *Engine) tryNow(ctx context.Context, base *ledger, spans []span) (*Data,
 		}
 	}
 	if made.job.overLimit() {
+		made = base.undone(spans)
 		made.job.refuse(limitFault(&made.job))
 		return nil, e.refused(ctx, made)
 	}

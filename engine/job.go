@@ -102,6 +102,15 @@ func (j *Job) overLimit() bool {
 	return j.Options.MaxErrors != Unlimited && j.FailedCount > uint64(j.Options.MaxErrors)
 }
 
+// undone reports whether nothing was done of what the job's report tells: its own
+// trial has not let it pass, or, of a dry run, would not have.
+func (j *Job) undone() bool {
+	if j.Options.DryRun {
+		return j.Status == Failed && j.overLimit()
+	}
+	return j.Status != Completed && j.trial()
+}
+
 // restart forgets what a trial counted, for the pass that follows.
 func (j *Job) restart() {
 	j.CreatedCount, j.UpdatedCount, j.SkippedCount, j.FailedCount = 0, 0, 0, 0

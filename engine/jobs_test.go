@@ -405,6 +405,52 @@ func TestPluginCutsCharacters(t *testing.T) {
 	}
 }
 
+// endPlugin ends the import at a row named "end".
+type endPlugin struct{ gatePlugin }
+
+func (p endPlugin) Open(context.Context, string, engine.PluginJob) (engine.Transformer, error) {
+	return p, nil
+}
+
+func (p endPlugin) Process(_ context.Context, in, out *batch.Batch) ([]string, error) {
+	out.Reset(1)
+	for i := range in.Rows {
+		name := in.Bytes(in.Row(i)[0])
+		if string(name) == "end" {
+			return nil, fault.New(fault.ImportFailed, "the end")
+		}
+		out.Cells = append(out.Cells, out.Append(batch.Text, name))
+		out.Source = append(out.Source, uint32(i))
+	}
+	return []string{"name"}, nil
+}
+
+// A job that fails in its own trial has done nothing, whatever that counted; one
+// that fails in its real run keeps what was committed.
+func TestFailedTrial(t *testing.T) {
+	body := "name\n" + strings.Repeat("A\n", 50_000) + "end\n"
+	f := func(limit int, done bool) {
+		t.Helper()
+		h := newHarness(t, nil)
+		h.close()
+		h.start(nil, endPlugin{})
+		d := h.must(engine.CSV, body, options(results, func(o *engine.Options) { o.MaxErrors = limit }))
+		if d.Status != engine.Failed || d.Failure.Message != "the end" || d.RowCount == 0 || (d.CreatedCount > 0) != done ||
+			len(h.store.Companies(tenant)) != int(d.CreatedCount) {
+			t.Errorf("limit %d: %s %s %v, %d companies", limit, d.Status, counts(d), d.Failure, len(h.store.Companies(tenant)))
+		}
+		outcomes := map[string]uint64{}
+		if err := h.Results(context.Background(), tenant, d.JobID, func(r engine.RowResult) error { outcomes[r.Outcome]++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if outcomes["created"] != d.CreatedCount || outcomes["created"]+outcomes["skipped"] != d.RowCount {
+			t.Errorf("limit %d: %s, results %v", limit, counts(d), outcomes)
+		}
+	}
+	f(engine.Unlimited, true)
+	f(10, false)
+}
+
 // pairPlugin makes two records of each row.
 type pairPlugin struct{ gatePlugin }
 

@@ -18,6 +18,7 @@ type ledger struct {
 	// judged; nil: all stay. Results don't name them: later the table may give
 	// such an id to another company.
 	unmade func(company.ID) bool
+	revoke bool // nothing of the import is done
 
 	failures blocks
 	results  blocks
@@ -39,7 +40,7 @@ func (l *ledger) attempt() *ledger {
 	return &c
 }
 
-// undone settles spans anew whose commit was undone: what they created is nowhere.
+// undone settles spans anew that were not committed: what they created is nowhere.
 func (l *ledger) undone(spans []span) *ledger {
 	created := map[company.ID]bool{}
 	for _, s := range spans {
@@ -50,7 +51,7 @@ func (l *ledger) undone(spans []span) *ledger {
 		}
 	}
 	c := l.attempt()
-	c.unmade = func(id company.ID) bool { return created[id] }
+	c.unmade, c.revoke = func(id company.ID) bool { return created[id] }, true
 	for _, s := range spans {
 		c.settle(s.w, s.from, s.to)
 	}
@@ -141,6 +142,9 @@ func (l *ledger) report(w *work, r *outcome, errs []RowError) {
 }
 
 func (l *ledger) result(row uint64, out company.Outcome, code fault.Code, id *company.ID) {
+	if l.revoke {
+		out, code = revoked(out, code)
+	}
 	if id != nil && l.unmade != nil && l.unmade(*id) {
 		id = nil
 	}

@@ -182,8 +182,9 @@ func (e *entries) failed() (failedRow, error) {
 	return r, nil
 }
 
-// result reads one entry of the results.
-func (e *entries) result() (RowResult, error) {
+// result reads one entry of the results. Of an import that was undone nothing was
+// done with what it would have made or changed.
+func (e *entries) result(undone bool) (RowResult, error) {
 	r := RowResult{RowNumber: e.uvarint()}
 	o := company.Outcome(e.flag())
 	code := fault.Code(e.text())
@@ -195,9 +196,20 @@ func (e *entries) result() (RowResult, error) {
 	if e.broken || o > company.Deleted {
 		return r, errReport
 	}
+	if undone {
+		o, code = revoked(o, code)
+	}
 	r.Outcome = o.String()
 	if code != "" {
 		r.Code = &code
 	}
 	return r, nil
+}
+
+// revoked is what became of a row in an import that was undone.
+func revoked(o company.Outcome, code fault.Code) (company.Outcome, fault.Code) {
+	if o == company.Created || o == company.Updated {
+		return company.Skipped, fault.ImportFailed
+	}
+	return o, code
 }

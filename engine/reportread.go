@@ -57,14 +57,20 @@ func (e *Engine) failedRows(ctx context.Context, tenant, id string, fn func(fail
 }
 
 // Results calls fn for every record of a job so far, in row order. A job that
-// was not asked for results has none.
+// was not asked for results has none, nor has one whose own trial runs: what that
+// foresees is not done yet.
 func (e *Engine) Results(ctx context.Context, tenant, id string, fn func(RowResult) error) error {
-	if _, err := e.Job(ctx, tenant, id); err != nil {
+	job, err := e.Job(ctx, tenant, id)
+	if err != nil {
 		return err
+	}
+	undone := job.undone()
+	if undone && job.Status != Failed {
+		return nil
 	}
 	return e.walkReport(ctx, tenant, kindResults, id, func(b *entries) error {
 		for b.more() {
-			r, err := b.result()
+			r, err := b.result(undone)
 			if err == nil {
 				err = fn(r)
 			}

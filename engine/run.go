@@ -66,7 +66,11 @@ func (e *Engine) turn(ctx context.Context, j *entry) (over bool) {
 		return false
 	default:
 		e.log.Error("job failed", "tenant", j.tenant, "job", j.id, "err", err)
-		job.Status, job.Failure = Failed, failureOf(err)
+		if failure := failureOf(err); job.undone() { // its own trial counted what it foresaw
+			job.refuse(failure.Code, failure.Message)
+		} else {
+			job.Status, job.Failure = Failed, failure
+		}
 	}
 	return e.finish(ctx, j, job) == nil
 }

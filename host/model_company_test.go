@@ -145,6 +145,11 @@ func (m model) run(rows []modelRow, o modelOptions) (model, modelReport) {
 	}
 	if o.maxErrors >= 0 && r.failed > o.maxErrors {
 		r.refused, r.created, r.updated, r.skipped = true, 0, 0, 0
+		for i, o := range r.outcomes {
+			if o == "created" || o == "updated" {
+				r.outcomes[i] = "skipped import_failed"
+			}
+		}
 	}
 	if r.refused || o.dryRun {
 		return m, r

@@ -43,9 +43,10 @@ func (c *house) results(d engine.Data) []engine.RowResult {
 	return all
 }
 
-// Rule 2.66: results tell of every row, inline and as NDJSON; an id is of a
+// Rules 2.66, 2.76: results tell of every row, inline and as NDJSON; an id is of a
 // company that exists. What an import that was undone, or a dry run, would have
-// made has none: the table may give the same id to another company later.
+// made has none: the table may give the same id to another company later. Of one
+// that was undone nothing is created or updated.
 func TestResults(t *testing.T) {
 	const rows = `{"rows":[{"name":"New","domain":"new.example"},{"name":"Old","domain":"old.example"},
 		{"name":"Again","domain":"new.example"},{"domain":"no name.example"}],"results":true`
@@ -78,7 +79,10 @@ func TestResults(t *testing.T) {
 	f(`,"update_existing":true`, "1 created 200, 2 updated 200, 3 updated 200"+failed)
 	const none = "1 created, 2 skipped duplicate 200, 3 skipped duplicate" + failed
 	f(`,"dry_run":true`, none)
-	f(`,"on_error":"abort"`, none)
+	const undone = "1 skipped import_failed, 2 skipped duplicate 200, 3 skipped duplicate" + failed
+	f(`,"on_error":"abort"`, undone)
+	f(`,"on_error":"abort","dry_run":true`, undone)
+	f(`,"on_error":"abort","update_existing":true`, "1 skipped import_failed, 2 skipped import_failed 200, 3 skipped import_failed"+failed)
 
 	// The same of jobs.
 	g := func(more string, status string, created, skipped string) {
@@ -100,5 +104,8 @@ func TestResults(t *testing.T) {
 	}
 	g("", "completed", "1 created 200", "8 skipped duplicate 200")
 	g(`,"dry_run":true`, "completed", "1 created", "8 skipped duplicate 200")
-	g(`,"max_errors":0`, "failed", "1 created", "8 skipped duplicate 200")
+	for _, more := range []string{"", `,"dry_run":true`} {
+		g(`,"max_errors":0`+more, "failed", "1 skipped import_failed", "8 skipped duplicate 200")
+	}
+	g(`,"max_errors":1`, "completed", "1 created 200", "8 skipped duplicate 200")
 }
