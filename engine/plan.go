@@ -26,9 +26,10 @@ type plan struct {
 	ignored []string
 }
 
+// customColumn is a custom field and the columns that fill it.
 type customColumn struct {
-	column int
-	key    []byte // nil: the column holds a whole object
+	columns []int
+	key     []byte // nil: the columns hold a whole object
 }
 
 // parseTarget reads the name of a field, as in a mapping.
@@ -47,6 +48,7 @@ func parseTarget(name string) (target, bool) {
 // column i fills and rank orders the alternatives (nil: as they come).
 func newPlan(names []string, targets []target) *plan {
 	p := &plan{names: names}
+	custom := map[string]int{} // index into p.custom
 	for i, t := range targets {
 		switch {
 		case !t.ok:
@@ -55,10 +57,14 @@ func newPlan(names []string, targets []target) *plan {
 			}
 		case t.field == company.Tags:
 			p.tags = append(p.tags, i)
-		case t.field == company.Custom && t.custom == "":
-			p.custom = append(p.custom, customColumn{column: i})
 		case t.field == company.Custom:
-			p.custom = append(p.custom, customColumn{column: i, key: []byte(t.custom)})
+			at, known := custom[t.custom]
+			if !known {
+				at = len(p.custom)
+				custom[t.custom] = at
+				p.custom = append(p.custom, customColumn{key: t.customKey()})
+			}
+			p.custom[at].columns = append(p.custom[at].columns, i)
 		default:
 			p.text[t.field] = append(p.text[t.field], i)
 		}
@@ -173,6 +179,14 @@ func (p *plan) column(field string) string {
 		return p.names[p.text[f][0]]
 	}
 	return field
+}
+
+// customKey is the key of a custom field; nil: the whole object.
+func (t target) customKey() []byte {
+	if t.custom == "" {
+		return nil
+	}
+	return []byte(t.custom)
 }
 
 // name is the name of a target in a mapping.

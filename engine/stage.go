@@ -148,6 +148,7 @@ func (s *stages) validate(w *work, v *validator, p *plan, b *batch.Batch, source
 	w.room(len(b.Arena), max(len(w.in.Rows), len(source)))
 	v.valid = charset.Valid(b.Arena)
 	faults := groupFaults(w.in.Faults)
+	v.passed = v.passed[:0]
 	next := 0 // into source
 	for i := range w.in.Rows {
 		row := &w.in.Rows[i]
@@ -169,6 +170,9 @@ func (s *stages) validate(w *work, v *validator, p *plan, b *batch.Batch, source
 				w.records = append(w.records, outcome{row: i, op: none, code: fault.SkippedByPlugin})
 			}
 		}
+	}
+	for _, col := range v.passed {
+		w.ignored = append(w.ignored, p.names[col])
 	}
 	// The arena moved while it grew, so patches are cut from it at the end.
 	from := 0

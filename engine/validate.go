@@ -19,6 +19,7 @@ type validator struct {
 	builder company.Builder
 	scratch []byte
 	errs    []RowError // of the row at hand
+	passed  []int      // columns of the batch that a row had, and another was read for
 }
 
 // record turns one row of cells into the patch that it asks for, appended to
@@ -28,18 +29,12 @@ func (v *validator) record(dst []byte, p *plan, b *batch.Batch, row []batch.Cell
 	v.builder.Reset()
 	v.scratch = v.scratch[:0]
 	for f := range company.TextFields {
-		for _, col := range p.text[f] {
-			if c := row[col]; c.Kind() != batch.Absent {
-				v.text(company.Field(f), p.names[col], b, c)
-				break
-			}
+		if col := v.pick(row, p.text[f]); col != none {
+			v.text(company.Field(f), p.names[col], b, row[col])
 		}
 	}
-	for _, col := range p.tags {
-		if c := row[col]; c.Kind() != batch.Absent {
-			v.tagCell(p.names[col], c.Kind(), b.Bytes(c))
-			break
-		}
+	if col := v.pick(row, p.tags); col != none {
+		v.tagCell(p.names[col], row[col].Kind(), b.Bytes(row[col]))
 	}
 	for _, t := range v.tags {
 		v.builder.AddTag(t)
@@ -48,13 +43,13 @@ func (v *validator) record(dst []byte, p *plan, b *batch.Batch, row []batch.Cell
 		v.fail("tags", fault.TooLong, fmt.Sprintf("%d tags; at most %d are allowed", n, company.MaxTags))
 	}
 	for _, cc := range p.custom {
-		c := row[cc.column]
+		col := v.pick(row, cc.columns)
 		switch {
-		case c.Kind() == batch.Absent:
+		case col == none:
 		case cc.key == nil:
-			v.customCell(p.names[cc.column], c.Kind(), b.Bytes(c))
+			v.customCell(p.names[col], row[col].Kind(), b.Bytes(row[col]))
 		default:
-			v.customValue(p.names[cc.column], cc.key, c.Kind(), b.Bytes(c))
+			v.customValue(p.names[col], cc.key, row[col].Kind(), b.Bytes(row[col]))
 		}
 	}
 	if n := len(v.builder.Custom); n > company.MaxCustom {
@@ -64,6 +59,22 @@ func (v *validator) record(dst []byte, p *plan, b *batch.Batch, row []batch.Cell
 		return dst
 	}
 	return v.builder.Append(dst)
+}
+
+// pick returns the first of the columns that the row has, or none. What it has
+// beside that is passed over, and noted.
+func (v *validator) pick(row []batch.Cell, columns []int) int {
+	first := none
+	for _, col := range columns {
+		switch {
+		case row[col].Kind() == batch.Absent:
+		case first == none:
+			first = col
+		case !slices.Contains(v.passed, col):
+			v.passed = append(v.passed, col)
+		}
+	}
+	return first
 }
 
 func (v *validator) fail(column string, code fault.Code, message string) {

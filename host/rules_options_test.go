@@ -222,7 +222,8 @@ func TestMatching(t *testing.T) {
 	c.json(`{"rows":[{"name":"A","name":""}]}`).wantSaid(t, "the last is blank", "200 completed 0+0+0+1=1 [1 name required]")
 }
 
-// Rule 2.74: unknown columns are ignored and listed, at most 100 of them.
+// Rule 2.74: unknown columns, and those that another one beats, are ignored and
+// listed, at most 100 of them.
 func TestIgnoredColumns(t *testing.T) {
 	c := newHouse(t)
 	f := func(r reply, want string) {
@@ -235,6 +236,19 @@ func TestIgnoredColumns(t *testing.T) {
 	f(c.csv(`mapping={"Name":"name"}`, "id,Name,domain\nx,B,c.example\n"), "id|domain")
 	f(c.json(`{"rows":[{"name":"C","x":1},{"y":null,"x":2,"name":"D","id":"i"}]}`), "x|y|id")
 	f(c.csv("", "name\nE\n"), "")
+	// So are columns and keys that another one beats, where a row has both.
+	f(c.csv("", "Company,name,NAME,tags,label\nA,B,C,t,u\n"), "Company|NAME|label")
+	f(c.json(`{"rows":[{"NAME":"F"},{"name":"G"}]}`), "")
+	f(c.json(`{"rows":[{"Company":"A","name":"B","NAME":"C","tags":"t","label":"u","custom.k":1,"CUSTOM.k":2,"custom":{"l":1},"Custom":{"l":2}},`+
+		`{"name":"D","NAME":null}]}`), "NAME|Company|label|CUSTOM.k|Custom")
+	last := c.get("/v1/companies?search=B").body
+	if !strings.Contains(string(last), `"custom":{"k":1,"l":1}`) || !strings.Contains(string(last), `"tags":["t"]`) {
+		t.Errorf("%s", last)
+	}
+	d := c.ended(c.json(jsonRows(600, "")[:len(jsonRows(600, ""))-2] + `,{"name":"I","Company":"J"}]}`).importData(t).JobID)
+	if fmt.Sprint(d.IgnoredColumns) != "[Company]" {
+		t.Errorf("a job ignored %v", d.IgnoredColumns)
+	}
 	many := make([]string, 150)
 	for i := range many {
 		many[i] = fmt.Sprintf("u%d", i)
