@@ -17,10 +17,10 @@ type Checked struct {
 }
 
 // CheckJobs holds what is stored of a tenant's imports together: each job to its
-// key, its counts, its report and its upload. upload returns the bytes that are
-// spooled of a job, -1 for none. Problems go to found; the error is of reading.
-func CheckJobs(ctx context.Context, records Records, tenant string, upload func(id string) int64, found func(key tuple.Key, problem string)) (Checked, error) {
-	c := &jobCheck{records: records, tenant: tenant, upload: upload, found: found,
+// key, its counts, its report and its upload, which is read to its end. Problems go
+// to found; the error is of reading.
+func CheckJobs(ctx context.Context, records Records, tenant string, spool Spool, found func(key tuple.Key, problem string)) (Checked, error) {
+	c := &jobCheck{records: records, tenant: tenant, spool: spool, found: found,
 		jobs: map[string]*Job{}, reported: map[string]*reported{}}
 	for _, step := range []func(context.Context) error{c.reports, c.pendings, c.all} {
 		if err := step(ctx); err != nil {
@@ -33,7 +33,7 @@ func CheckJobs(ctx context.Context, records Records, tenant string, upload func(
 type jobCheck struct {
 	records Records
 	tenant  string
-	upload  func(id string) int64
+	spool   Spool
 	found   func(key tuple.Key, problem string)
 
 	jobs     map[string]*Job
@@ -120,7 +120,7 @@ func (c *jobCheck) all(ctx context.Context) error {
 		}
 		c.jobs[j.JobID] = j
 		c.job(key, j)
-		return true, nil
+		return true, c.upload(ctx, key, j)
 	})
 	if err != nil {
 		return err
@@ -152,9 +152,6 @@ func (c *jobCheck) job(key tuple.Key, j *Job) {
 		if !slices.Contains(c.pending, j.JobID) {
 			c.bad(key, "import %s is %s, but not marked as pending", j.JobID, j.Status)
 		}
-		if have := c.upload(j.JobID); have != j.Bytes {
-			c.bad(key, "import %s is %s and needs an upload of %d bytes; %d are spooled (-1: there is none)", j.JobID, j.Status, j.Bytes, have)
-		}
 		return // its report may be about to be dropped
 	}
 	r := c.reported[j.JobID]
@@ -166,6 +163,30 @@ func (c *jobCheck) job(key tuple.Key, j *Job) {
 	if r.bytes != j.ReportBytes && !r.bad && !old {
 		c.bad(key, "import %s has a report of %d bytes; %d are stored", j.JobID, j.ReportBytes, r.bytes)
 	}
+}
+
+// upload checks what an import that has not ended is still to read.
+func (c *jobCheck) upload(ctx context.Context, key tuple.Key, j *Job) error {
+	if j.Status.Ended() {
+		return nil
+	}
+	upload, err := c.spool.Open(j.JobID)
+	if err == nil {
+		defer upload.Close() // only read
+		err = lengthOf(upload, j)
+	}
+	if err == nil {
+		err = readThrough(ctx, upload, 0)
+	}
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	what := fault.Message(err)
+	if what == "" {
+		what = err.Error()
+	}
+	c.bad(key, "import %s is %s and needs its upload: %s", j.JobID, j.Status, what)
+	return nil
 }
 
 // HasJob reports whether an import is stored.

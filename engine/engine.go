@@ -94,7 +94,9 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	sort.Strings(ids) // by time of acceptance
 	for _, id := range ids {
-		e.queue.add(newEntry(pending[id], id))
+		j := newEntry(pending[id], id)
+		j.lain = true
+		e.queue.add(j)
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop

@@ -16,6 +16,7 @@ type entry struct {
 	canceled bool
 	cancel   context.CancelFunc // of the turn at hand; nil between turns
 
+	lain bool          // its upload lay on the disk while no engine ran, and was not read since; the runner's alone
 	pass *pass         // of a trial, kept between turns; the runner's alone
 	wait time.Duration // of the last turn, for a store that took nothing; the runner's alone
 }

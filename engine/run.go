@@ -139,8 +139,14 @@ func (e *Engine) advance(ctx context.Context, j *entry, job **Job) error {
 		return fmt.Errorf("open spool: %w", err)
 	}
 	defer func() { _ = upload.Close() }() // only read
-	if n := upload.Size(); n != (*job).Bytes {
-		return fmt.Errorf("upload is damaged: %d bytes are spooled, %d were accepted", n, (*job).Bytes)
+	if err := lengthOf(upload, *job); err != nil {
+		return err
+	}
+	if j.lain {
+		if err := readThrough(ctx, upload, (*job).Next.Offset); err != nil {
+			return fmt.Errorf("read upload: %w", err)
+		}
+		j.lain = false
 	}
 	if (*job).trial() {
 		if err := e.runTrial(ctx, j, job, upload); err != nil {
@@ -158,6 +164,31 @@ func (e *Engine) advance(ctx context.Context, j *entry, job **Job) error {
 	}
 	(*job).Read, (*job).Status = (*job).Bytes, Completed
 	return e.finish(ctx, j, *job)
+}
+
+// lengthOf refuses an upload that is not as long as the job's.
+func lengthOf(upload SpoolReader, job *Job) error {
+	if n := upload.Size(); n != job.Bytes {
+		return fault.New(fault.Internal, "the upload was damaged on the server's disk: %d bytes are there, %d were accepted; send the file again", n, job.Bytes)
+	}
+	return nil
+}
+
+// readThrough finds what is damaged of an upload from off on, before any of it is
+// applied.
+func readThrough(ctx context.Context, upload SpoolReader, off int64) error {
+	block := make([]byte, sniffBytes)
+	for size := upload.Size(); off < size; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := upload.ReadAt(block[:min(int64(len(block)), size-off)], off)
+		if n == 0 {
+			return err
+		}
+		off += int64(n)
+	}
+	return nil
 }
 
 // sink takes prepared work in file order.

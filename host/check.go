@@ -135,7 +135,7 @@ func (c *check) run(ctx context.Context) error {
 		}
 	}
 	for _, tenant := range sorted(c.tenants) {
-		jobs, err := engine.CheckJobs(ctx, c.records, tenant, func(id string) int64 { return uploadSize(c.uploads, id) }, c.report.found)
+		jobs, err := engine.CheckJobs(ctx, c.records, tenant, uploads{c.uploads}, c.report.found)
 		if err != nil {
 			return fmt.Errorf("tenant %q: %w", tenant, err)
 		}
@@ -149,15 +149,6 @@ func (c *check) run(ctx context.Context) error {
 	}
 	c.report.Tenants = len(c.tenants)
 	return nil
-}
-
-func uploadSize(uploads *spool.Spool, id string) int64 {
-	r, err := uploads.Reader(id)
-	if err != nil {
-		return -1
-	}
-	defer r.Close() // it was only looked at
-	return r.Size()
 }
 
 func sorted(set map[string]bool) []string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"sluice/engine"
+	"sluice/engine/fault"
 	"sluice/storage"
 	"sluice/storage/spool"
 	"sluice/storage/table"
@@ -67,7 +68,13 @@ type uploads struct{ *spool.Spool }
 
 func (u uploads) Create(id string) (engine.SpoolWriter, error) { return u.Spool.Create(id) }
 
-func (u uploads) Open(id string) (engine.SpoolReader, error) { return u.Reader(id) }
+func (u uploads) Open(id string) (engine.SpoolReader, error) {
+	r, err := u.Reader(id)
+	if errors.Is(err, storage.ErrNotFound) {
+		err = fault.Wrap(fault.Internal, err, "the upload is gone from the server's disk; send the file again")
+	}
+	return r, err
+}
 
 func (u uploads) Sweep(keep func(id string) bool) error {
 	_, err := u.Spool.Sweep(keep)

@@ -146,7 +146,7 @@ func (j *judge) made(c call) {
 	path, _, _ := strings.Cut(c.data(), `"`)
 	if isLog(path) {
 		j.logs[path] = c.end
-	} else if id, ok := strings.CutSuffix(filepath.Base(path), ".spool"); ok {
+	} else if id, ok := strings.CutSuffix(filepath.Base(path), ".spool2"); ok {
 		j.spools[id] = &spooled{made: c.end}
 	}
 }
@@ -173,7 +173,7 @@ var jobID = regexp.MustCompile(`imp_co_[0-9A-Z]+`)
 
 func (j *judge) write(c call) {
 	path := c.path()
-	if id, ok := strings.CutSuffix(filepath.Base(path), ".spool"); ok && j.spools[id] != nil {
+	if id, ok := strings.CutSuffix(filepath.Base(path), ".spool2"); ok && j.spools[id] != nil {
 		j.spools[id].written = c.end
 	}
 	status, ok := strings.CutPrefix(c.data(), "HTTP/1.1 ")
@@ -202,7 +202,7 @@ func (j *judge) promised(x *exchange, target, status, job string, answer int) st
 		if s == nil {
 			return fmt.Sprintf("for the job %q, which has no upload", job)
 		}
-		file := j.find(job+".spool", max(s.written, s.made), answer)
+		file := j.find(job+".spool2", max(s.written, s.made), answer)
 		folder := j.find("/spool", s.made, answer)
 		if file == nil || folder == nil {
 			return "before its upload was synced, with its folder"

@@ -21,9 +21,9 @@ const (
 	logSynced    = "12 msync(0x8000, 100, MS_SYNC) = 0\n"
 	answered200  = `11 write(5<TCP:[1->2]>, "HTTP/1.1 200 OK\r\nDate: x", 100) = 100` + "\n"
 	answered202  = `11 write(5<TCP:[1->2]>, "HTTP/1.1 202 Accepted\r\nLocation: /v1/import/jobs/imp_co_01A\r\n", 100) = 100` + "\n"
-	spoolMade    = `11 openat(AT_FDCWD</w>, "/d/spool/imp_co_01A.spool", O_WRONLY|O_CREAT, 0600) = 7</d/spool/imp_co_01A.spool>` + "\n"
-	spoolWritten = `11 write(7</d/spool/imp_co_01A.spool>, "name"..., 4) = 4` + "\n"
-	spoolSynced  = "11 fdatasync(7</d/spool/imp_co_01A.spool>) = 0\n"
+	spoolMade    = `11 openat(AT_FDCWD</w>, "/d/spool/imp_co_01A.spool2", O_WRONLY|O_CREAT, 0600) = 7</d/spool/imp_co_01A.spool2>` + "\n"
+	spoolWritten = `11 write(7</d/spool/imp_co_01A.spool2>, "name"..., 4) = 4` + "\n"
+	spoolSynced  = "11 fdatasync(7</d/spool/imp_co_01A.spool2>) = 0\n"
 	folderSynced = "11 fsync(8</d/spool>) = 0\n"
 )
 

@@ -15,7 +15,7 @@ const (
 	// files are no bombs.
 	ratioFreeBytes = 32 << 20
 
-	copyBytes = 256 << 10
+	copyBytes = 64 << 10
 )
 
 // Limits bound one body. DefaultLimits gives usable ones.

@@ -116,7 +116,7 @@ func TestDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := create(t, s, "job")
-		_, err = w.Write(make([]byte, 1<<20))
+		_, err = w.Write(make([]byte, groupBlocks*dataBytes))
 		r, _ := s.Reader("job")
 		defer r.Close()
 		if err == nil {

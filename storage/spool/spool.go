@@ -1,5 +1,5 @@
-// Package spool keeps the decompressed body of an upload in one plain file a job,
-// from the first byte received until the job has ended.
+// Package spool keeps the decompressed body of an upload in one file a job, in
+// blocks with checksums, from the first byte received until the job has ended.
 //
 // Create gives a Writer, which syncs what it has written every 8 MB in the
 // background, so that Commit has little left to wait for. After Commit the file
@@ -92,8 +92,6 @@ type Spool struct {
 	writing map[string]*growth // by id
 }
 
-const suffix = ".spool"
-
 // Open opens the spool folder, which it makes when there is none.
 func Open(dir string, opts Options) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -106,29 +104,31 @@ func Open(dir string, opts Options) (*Spool, error) {
 	})
 }
 
-// Size returns the bytes of all spools.
+// Size returns the bytes of all spools' files.
 func (s *Spool) Size() int64 { return s.size.Load() }
 
 // Remove deletes a spool; one that is gone already is no error. While it is being
 // written only its Writer can.
 func (s *Spool) Remove(id string) error {
-	path, err := s.path(id)
-	if err != nil {
+	if err := checkID(id); err != nil {
 		return err
 	}
 	if s.growth(id) != nil {
 		return errors.New("remove spool: it is being written")
 	}
-	info, err := os.Stat(path)
-	if err == nil {
-		err = os.Remove(path)
+	for _, end := range []string{suffix, plainSuffix} {
+		path := s.path(id, end)
+		info, err := os.Stat(path)
+		if err == nil {
+			err = os.Remove(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return fmt.Errorf("remove spool: %w", err)
+		}
+		s.size.Add(-info.Size())
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("remove spool: %w", err)
-	}
-	s.size.Add(-info.Size())
 	return nil
 }
 
@@ -153,6 +153,9 @@ func (s *Spool) each(fn func(id string, info fs.FileInfo) error) error {
 	}
 	for _, entry := range entries {
 		id, ok := strings.CutSuffix(entry.Name(), suffix)
+		if !ok {
+			id, ok = strings.CutSuffix(entry.Name(), plainSuffix)
+		}
 		if !ok || !entry.Type().IsRegular() {
 			continue
 		}
@@ -169,17 +172,20 @@ func (s *Spool) each(fn func(id string, info fs.FileInfo) error) error {
 	return nil
 }
 
-func (s *Spool) path(id string) (string, error) {
+func (s *Spool) path(id, end string) string { return filepath.Join(s.dir, id+end) }
+
+// checkID refuses ids that could name another file.
+func checkID(id string) error {
 	if len(id) == 0 || len(id) > 128 {
-		return "", ErrID
+		return ErrID
 	}
 	for i := 0; i < len(id); i++ {
 		c := id[i]
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return "", ErrID
+			return ErrID
 		}
 	}
-	return filepath.Join(s.dir, id+suffix), nil
+	return nil
 }
 
 // room refuses to write when little space is left.

@@ -86,7 +86,7 @@ func TestWrite(t *testing.T) {
 		if got := read(t, s, "job"); !bytes.Equal(got, want) {
 			t.Fatalf("read %d bytes that differ from the %d written", len(got), total)
 		}
-		if s.Size() != int64(total) || w.Size() != int64(total) {
+		if held, whole := uploadBytes(s.Size()); held != int64(total) || !whole || w.Size() != int64(total) {
 			t.Fatalf("sizes %d and %d, want %d", s.Size(), w.Size(), total)
 		}
 	}
@@ -95,11 +95,11 @@ func TestWrite(t *testing.T) {
 	f(0, nil)
 	f(1, fixed(1))
 	f(100_000, fixed(333))
-	f(blockBytes, fixed(blockBytes))
-	f(3*blockBytes+1, fixed(blockBytes-1))
+	f(groupBytes, fixed(groupBytes))
+	f(3*groupBytes+1, fixed(groupBytes-1))
 	f(30<<20, fixed(1<<20)) // several syncs in the background
 	f(20<<20, fixed(20<<20))
-	f(5<<20, func() int { return 1 + rnd.Intn(2*blockBytes) })
+	f(5<<20, func() int { return 1 + rnd.Intn(2*groupBytes) })
 }
 
 func TestIDs(t *testing.T) {
@@ -213,15 +213,15 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, dir)
-	if s.Size() != 400 {
-		t.Fatalf("%d bytes found at start, want 400", s.Size())
+	if s.Size() != 4*(100+sumBytes) {
+		t.Fatalf("%d bytes found at start, want 432", s.Size())
 	}
 	w := create(t, s, "job9")
 	removed, err := s.Sweep(func(id string) bool { return id == "job2" })
-	if err != nil || removed != 3 || s.Size() != 100 {
+	if err != nil || removed != 3 || s.Size() != 100+sumBytes {
 		t.Fatalf("removed %d, %v; %d bytes left", removed, err, s.Size())
 	}
-	if got, want := fmt.Sprint(files(t, s)), "[README job2.spool job9.spool]"; got != want {
+	if got, want := fmt.Sprint(files(t, s)), "[README job2.spool2 job9.spool2]"; got != want {
 		t.Fatalf("files %s, want %s", got, want)
 	}
 	if err := w.Abort(); err != nil {

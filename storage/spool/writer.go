@@ -11,10 +11,7 @@ import (
 	"sluice/engine/fault"
 )
 
-const (
-	blockBytes = 256 << 10 // written at once
-	syncBytes  = 8 << 20   // synced at once, in the background
-)
+const syncBytes = 8 << 20 // synced at once, in the background
 
 // Writer appends to a spool. It ends with Commit or Abort; after either the other
 // does nothing, so that Abort may be deferred.
@@ -23,8 +20,10 @@ type Writer struct {
 	id     string
 	file   *os.File
 	growth *growth
-	buf    []byte
-	err    error // of the first call that failed; all later ones fail too
+	buf    []byte // blocks for the file, the last of them begun
+	begun  int    // bytes of that one
+	block  int64  // its number
+	err    error  // of the first call that failed; all later ones fail too
 	ended  bool
 
 	unsynced int64         // bytes since the last request to sync
@@ -34,18 +33,18 @@ type Writer struct {
 
 // Create begins the spool of a new id.
 func (s *Spool) Create(id string) (*Writer, error) {
-	path, err := s.path(id)
+	err := checkID(id)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.room(blockBytes); err != nil {
+	if err := s.room(groupBytes); err != nil {
 		return nil, err
 	}
 	w := &Writer{spool: s, id: id, growth: newGrowth()}
 	if !s.begin(id, w.growth) {
 		return nil, fmt.Errorf("create spool: %w", fs.ErrExist)
 	}
-	w.file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	w.file, err = os.OpenFile(s.path(id, suffix), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.end(id)
 		return nil, fmt.Errorf("create spool: %w", translate(err))
@@ -53,8 +52,7 @@ func (s *Spool) Create(id string) (*Writer, error) {
 	return w, nil
 }
 
-// Write implements io.Writer. Blocks of 256 KiB or more go to the file as they
-// are, smaller ones are gathered.
+// Write implements io.Writer. Blocks are gathered and go to the file by the group.
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.ended {
 		return 0, fs.ErrClosed
@@ -62,22 +60,21 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	total := len(p)
-	if len(w.buf) == 0 && len(p) >= blockBytes {
-		if err := w.append(p); err != nil {
-			return 0, err
-		}
-		return total, nil
-	}
 	if w.buf == nil {
-		w.buf = make([]byte, 0, blockBytes)
+		w.buf = groups.Get().(*[groupBytes]byte)[:0]
 	}
+	total := len(p)
 	for len(p) > 0 {
-		n := min(len(p), blockBytes-len(w.buf))
+		n := min(len(p), dataBytes-w.begun)
 		w.buf = append(w.buf, p[:n]...)
+		w.begun += n
 		p = p[n:]
-		if len(w.buf) == blockBytes {
-			if err := w.Flush(); err != nil {
+		if w.begun < dataBytes {
+			break
+		}
+		w.seal()
+		if len(w.buf) == groupBytes {
+			if err := w.flush(); err != nil {
 				return 0, err
 			}
 		}
@@ -85,31 +82,33 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return total, nil
 }
 
-// Flush hands what is gathered to the file, where a Reader sees it.
-func (w *Writer) Flush() error {
+// seal ends the block that is begun.
+func (w *Writer) seal() {
+	w.buf = appendSum(w.buf, w.id, w.block, w.buf[len(w.buf)-w.begun:])
+	w.begun = 0
+	w.block++
+}
+
+// flush hands the blocks to the file, where a Reader sees them.
+func (w *Writer) flush() error {
 	if w.err != nil || len(w.buf) == 0 {
 		return w.err
 	}
-	err := w.append(w.buf)
-	w.buf = w.buf[:0]
-	return err
-}
-
-func (w *Writer) append(p []byte) error {
-	if w.err = w.spool.room(len(p)); w.err != nil {
+	if w.err = w.spool.room(len(w.buf)); w.err != nil {
 		return w.err
 	}
-	n, err := w.spool.opts.Calls.Write(w.file, p)
-	if err == nil && n < len(p) {
+	n, err := w.spool.opts.Calls.Write(w.file, w.buf)
+	if err == nil && n < len(w.buf) {
 		err = io.ErrShortWrite
 	}
-	n = max(n, 0)
-	w.spool.size.Add(int64(n))
-	w.growth.grow(int64(n))
+	w.spool.size.Add(int64(max(n, 0)))
 	if err != nil {
 		w.err = fmt.Errorf("write spool: %w", translate(err))
 		return w.err
 	}
+	held, _ := uploadBytes(int64(n))
+	w.growth.grow(held)
+	w.buf = w.buf[:0]
 	if w.unsynced += int64(n); w.unsynced >= syncBytes {
 		w.unsynced = 0
 		w.background()
@@ -153,7 +152,10 @@ func (w *Writer) Commit() error {
 	if w.ended {
 		return fs.ErrClosed
 	}
-	err := w.Flush()
+	if w.begun > 0 {
+		w.seal()
+	}
+	err := w.flush()
 	if failed := w.stopSync(); err == nil && failed != nil {
 		err = fmt.Errorf("sync spool: %w", translate(failed))
 	}
@@ -190,7 +192,11 @@ func (w *Writer) Abort() error {
 
 // end closes the file and tells readers that nothing more comes, and why.
 func (w *Writer) end(reason error) error {
-	w.ended, w.buf = true, nil
+	w.ended = true
+	if w.buf != nil {
+		groups.Put((*[groupBytes]byte)(w.buf[:groupBytes]))
+		w.buf = nil
+	}
 	w.spool.end(w.id)
 	w.growth.end(reason)
 	if err := w.file.Close(); err != nil {
@@ -199,7 +205,7 @@ func (w *Writer) end(reason error) error {
 	return nil
 }
 
-// Size returns the bytes handed to the file so far.
+// Size returns the bytes of the upload that were handed to the file so far.
 func (w *Writer) Size() int64 { return w.growth.bytes() }
 
 // translate tells a full disk from other failures.
