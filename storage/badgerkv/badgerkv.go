@@ -75,6 +75,9 @@ func Open(cfg Config) (*KV, error) {
 	if err := cfg.roomToOpen(); err != nil {
 		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
 	}
+	if err := dropUnborn(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
+	}
 	kv := &KV{cfg: cfg, log: newLogger(cfg.Logger)}
 	kv.db, err = badger.OpenManaged(cfg.options(kv.log))
 	if err != nil {

@@ -3,6 +3,7 @@ package badgerkv_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,6 +106,37 @@ func has(t *testing.T, dir string, n int) (whole, lost int) {
 		t.Fatal(err)
 	}
 	return whole, lost
+}
+
+// A process that is killed while it makes a log leaves an empty file; nothing was
+// in it, so the store opens and has all that it had.
+func TestKilledWhileMakingALog(t *testing.T) {
+	const pairs = 5
+	dir := t.TempDir()
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kv.Close()
+	for i := range pairs {
+		if err := kv.Commit(context.Background(), pair(i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, suffix := range []string{".vlog", ".mem"} {
+		crashed := crash(t, dir)
+		var number int
+		if _, err := fmt.Sscanf(filepath.Base(newest(t, crashed, suffix)), "%d", &number); err != nil {
+			t.Fatal(err)
+		}
+		width := map[string]int{".vlog": 6, ".mem": 5}[suffix]
+		if err := os.WriteFile(filepath.Join(crashed, fmt.Sprintf("%0*d%s", width, number+1, suffix)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if whole, lost := has(t, crashed, pairs); whole != pairs || lost != 0 {
+			t.Fatalf("%s: %d pairs, %d lost", suffix, whole, lost)
+		}
+	}
 }
 
 // What the two logs lose at their ends, by a crash, costs the commits that were
