@@ -1,12 +1,16 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"sluice/engine"
+	"sluice/storage"
 )
 
 // The upload of a queued import is damaged, gone or cut.
@@ -80,5 +84,31 @@ func TestDamagedUploads(t *testing.T) {
 	// Nothing of the others is there, or these would not all be new.
 	if d := c.ended(plain); d.Status != engine.Completed || d.CreatedCount != 60_000 {
 		t.Fatalf("%+v", d)
+	}
+}
+
+// A flipped bit among the store's keys is named, by check and at the start.
+func TestCheckDamagedTable(t *testing.T) {
+	f := newFolder(t)
+	tables, err := filepath.Glob(filepath.Join(f.data, storeFolder, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("%v, %v", tables, err)
+	}
+	file, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	file[len(file)/3] ^= 16
+	if err := os.WriteFile(tables[0], file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := DefaultConfig()
+	cfg.Addr, cfg.AdminAddr, cfg.Data = "127.0.0.1:0", "", f.data
+	_, checked := Check(context.Background(), f.data, testLogger(t))
+	_, opened := Open(context.Background(), cfg, testLogger(t))
+	for _, err := range []error{checked, opened} {
+		if !errors.Is(err, storage.ErrDamaged) || !strings.Contains(err.Error(), "table "+tables[0]) {
+			t.Errorf("%v", err)
+		}
 	}
 }

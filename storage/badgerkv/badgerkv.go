@@ -20,7 +20,8 @@
 // At Open Badger drops, without a word, whatever follows the first damaged entry
 // of a memtable's log, and of the newest value log. After a crash that is the
 // unfinished commit; if a disk damages the middle of a log it is more. A value
-// that is gone then reads as an error, a key as absent.
+// that is gone then reads as an error, a key as absent. Tables are read through at
+// Open and now and then: one that is damaged ends all reads and commits.
 package badgerkv
 
 import (
@@ -31,6 +32,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -58,6 +60,10 @@ type KV struct {
 	written    atomic.Int64 // bytes of values written since the last collection
 	refused    atomic.Bool  // a commit, for want of room, since the collector looked
 
+	damaged   atomic.Pointer[error] // what verify found; nil: nothing
+	verified  time.Time             // when verify did last, and how long it took; under collecting
+	verifying time.Duration
+
 	mu     sync.Mutex // guards closed and, with it, the growth of users
 	closed bool
 	users  sync.WaitGroup // reads and backups under way
@@ -79,7 +85,11 @@ func Open(cfg Config) (*KV, error) {
 		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
 	}
 	kv := &KV{cfg: cfg, log: newLogger(cfg.Logger)}
-	kv.db, err = badger.OpenManaged(cfg.options(kv.log))
+	opts := cfg.options(kv.log)
+	if err := verifyTables(cfg.Dir, opts); err != nil {
+		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
+	}
+	kv.db, err = badger.OpenManaged(opts)
 	if err != nil {
 		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
 			return nil, fmt.Errorf("%w: %s", ErrInUse, cfg.Dir)
@@ -124,6 +134,9 @@ func (kv *KV) enter(ctx context.Context) (leave func(), err error) {
 	defer kv.mu.Unlock()
 	if kv.closed {
 		return nil, ErrClosed
+	}
+	if err := kv.damaged.Load(); err != nil {
+		return nil, *err
 	}
 	kv.users.Add(1)
 	return kv.users.Done, nil

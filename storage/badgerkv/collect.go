@@ -61,6 +61,9 @@ func (kv *KV) collectUntil(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if kv.watch() != nil {
+			return
+		}
 		written, ratio := kv.written.Load(), busyRatio
 		idle := written == before
 		full := kv.refused.Swap(false) && written > 0
@@ -91,6 +94,9 @@ func (kv *KV) Compact(ctx context.Context) error {
 func (kv *KV) collect(ctx context.Context, ratio float64) error {
 	kv.collecting.Lock()
 	defer kv.collecting.Unlock()
+	if err := kv.verify(); err != nil { // or what is damaged would be compacted away
+		return err
+	}
 	kv.written.Store(0)
 	if err := kv.flush(ctx); err != nil {
 		return fmt.Errorf("flush memtable: %w", err)
