@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
-	"sort"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -48,18 +50,19 @@ func DefaultConfig() Config {
 // Engine runs imports. Its methods may be called from any goroutine between
 // Start and Close.
 type Engine struct {
-	cfg     Config
-	store   Store
-	spool   Spool
-	plugins Plugins // nil: there are none
-	log     *slog.Logger
-	ids     *jobIDs
-	queue   *queue
-	watch   *watchers
-	works   workPool
-	plans   *planCache
-	uploads budget
-	reading *semaphore.Weighted // by bytes, of Config.ImportMemory
+	cfg      Config
+	store    Store
+	spool    Spool
+	plugins  Plugins // nil: there are none
+	log      *slog.Logger
+	ids      *jobIDs
+	accepted atomic.Uint64 // number of the last job that was queued
+	queue    *queue
+	watch    *watchers
+	works    workPool
+	plans    *planCache
+	uploads  budget
+	reading  *semaphore.Weighted // by bytes, of Config.ImportMemory
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -75,28 +78,33 @@ func New(cfg Config, store Store, spool Spool, plugins Plugins, log *slog.Logger
 // Start takes up the jobs that had not ended, drops uploads that no job knows,
 // and begins to run jobs.
 func (e *Engine) Start(ctx context.Context) error {
-	pending := map[string]string{} // job id → tenant
-	err := e.store.Records(ctx, PendingPrefix(), nil, func(key tuple.Key, _ []byte) (bool, error) {
+	type accepted struct {
+		tenant, id string
+		number     uint64
+	}
+	var pending []accepted
+	known := map[string]bool{}
+	err := e.store.Records(ctx, PendingPrefix(), nil, func(key tuple.Key, value []byte) (bool, error) {
 		tenant, id, err := CutPending(key)
-		pending[id] = tenant
+		pending = append(pending, accepted{tenant, id, pendingNumber(value)})
+		known[id] = true
 		return true, err
 	})
 	if err != nil {
 		return fmt.Errorf("read pending jobs: %w", err)
 	}
-	err = e.spool.Sweep(func(id string) bool { _, ok := pending[id]; return ok })
+	err = e.spool.Sweep(func(id string) bool { return known[id] })
 	if err != nil {
 		return fmt.Errorf("sweep spool: %w", err)
 	}
-	ids := make([]string, 0, len(pending))
-	for id := range pending {
-		ids = append(ids, id)
-	}
-	sort.Strings(ids) // by time of acceptance
-	for _, id := range ids {
-		j := newEntry(pending[id], id)
+	slices.SortFunc(pending, func(a, b accepted) int {
+		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.id, b.id))
+	})
+	for _, p := range pending {
+		j := newEntry(p.tenant, p.id)
 		j.lain = true
 		e.queue.add(j)
+		e.accepted.Store(p.number)
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop

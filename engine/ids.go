@@ -21,7 +21,7 @@ const (
 	kindPending = "pending"
 )
 
-// jobIDs makes job ids: ULIDs, so that they sort by the time of acceptance.
+// jobIDs makes job ids: ULIDs, so that they sort by the time of the upload.
 type jobIDs struct {
 	mu      sync.Mutex
 	entropy *ulid.MonotonicEntropy
@@ -66,6 +66,18 @@ func jobKey(tenant, id string) (tuple.Key, error) {
 // pendingKey marks a job that has not ended; such keys alone are read at start.
 func pendingKey(tenant, id string) tuple.Key {
 	return PendingPrefix().String(tenant).String(id)
+}
+
+// pendingValue is the number of an acceptance. Ids don't tell their order: they are
+// made when an upload begins, by a clock that may be set back.
+func pendingValue(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
+
+// pendingNumber reads it; that of an earlier program, which kept none, is 0.
+func pendingNumber(value []byte) uint64 {
+	if len(value) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(value)
 }
 
 // PendingPrefix begins the keys that mark jobs that have not ended.

@@ -304,7 +304,7 @@ func (e *Engine) enqueue(ctx context.Context, r Request, job *Job) (*Data, error
 	if err != nil {
 		return nil, err
 	}
-	changes := []Change{c, {Key: pendingKey(job.Tenant, job.JobID), Value: []byte{1}}}
+	changes := []Change{c, {Key: pendingKey(job.Tenant, job.JobID), Value: pendingValue(e.accepted.Add(1))}}
 	sealed, err := r.seal(&job.Data)
 	if err != nil {
 		return nil, err

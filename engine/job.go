@@ -130,7 +130,8 @@ func (j *Job) refuse(code fault.Code, message string) {
 func (j *Job) end(now time.Time) {
 	j.Timings.EndedAt = &now
 	if j.Timings.StartedAt != nil {
-		j.Timings.DurationMS = float64(now.Sub(*j.Timings.StartedAt).Microseconds()) / 1e3
+		// Not below 0, should the clock have been set back.
+		j.Timings.DurationMS = max(0, float64(now.Sub(*j.Timings.StartedAt).Microseconds())/1e3)
 	}
 }
 

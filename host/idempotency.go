@@ -33,12 +33,13 @@ type idempotency struct {
 
 	mu      sync.Mutex
 	running map[attemptKey]struct{}
+	days    map[uint64]struct{} // that may have records and were not past when noted
 }
 
 type attemptKey struct{ tenant, key string }
 
 func newIdempotency(records engine.Records) *idempotency {
-	return &idempotency{records: records, now: time.Now, running: make(map[attemptKey]struct{})}
+	return &idempotency{records: records, now: time.Now, running: make(map[attemptKey]struct{}), days: make(map[uint64]struct{})}
 }
 
 // idempotencyKey returns the request's key; empty where it has none.
@@ -155,16 +156,18 @@ func (a *attempt) record(f fingerprint, ans answer) []engine.Change {
 		return nil
 	}
 	now := a.all.now()
+	a.all.note(day(now))
 	stored := storedAnswer{answer: ans, request: f, created: now.UnixMilli()}
 	return []engine.Change{{Key: a.key.record(day(now)), Value: stored.encode()}}
 }
 
 // find looks for an answer that is still replayed. Records lie by the day they
-// were made; tomorrow's are those from before the clock was set back.
+// were made; those of days to come are from before the clock was set back. The
+// sweep moves them to today, so that is looked at last.
 func (i *idempotency) find(ctx context.Context, key attemptKey) (*storedAnswer, error) {
 	now := i.now()
 	today := day(now)
-	for _, d := range [...]uint64{today, today - 1, today + 1} {
+	for _, d := range append(i.ahead(today), today+1, today-1, today) {
 		value, err := i.records.Record(ctx, key.record(d))
 		if fault.CodeOf(err) == fault.NotFound {
 			continue

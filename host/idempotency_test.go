@@ -423,6 +423,62 @@ func TestAnswerAge(t *testing.T) {
 	}
 }
 
+// A clock that is set back by days, in a life or between two, frees no key; what
+// was answered in the future then is replayed for 24 hours more, and goes.
+func TestAnswersFromTheFuture(t *testing.T) {
+	s := startImports(t)
+	ctx := context.Background()
+	now := time.Date(2031, 7, 1, 12, 0, 0, 0, time.UTC)
+	i := newIdempotency(s.store)
+	i.now = func() time.Time { return now }
+	const keys = sweepBatch + 10
+	name := func(n int) attemptKey { return attemptKey{"acme", fmt.Sprint(n)} }
+	for n := range keys {
+		a := &attempt{all: i, key: name(n)}
+		now = now.Add(time.Second)
+		if n == keys/2 {
+			now = now.Add(40 * 24 * time.Hour)
+		}
+		if err := s.store.Write(ctx, a.record(fingerprint{1}, answer{status: 200, body: []byte(strings.Repeat("x", 5000))})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func(want bool) {
+		t.Helper()
+		for n := range keys {
+			got, err := i.find(ctx, name(n))
+			if err != nil || (got != nil) != want || want && (got.status != 200 || len(got.body) != 5000) {
+				t.Fatalf("answer %d at %v: %v, %v", n, now, got, err)
+			}
+		}
+	}
+	now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	find(true)
+	i = newIdempotency(s.store)
+	i.now = func() time.Time { return now }
+	if err := i.open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	find(true)
+	for range 2 {
+		if err := i.sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		find(true)
+	}
+	now = now.Add(24*time.Hour - time.Millisecond)
+	find(true)
+	now = now.Add(time.Millisecond)
+	find(false)
+	now = now.Add(24 * time.Hour)
+	if err := i.sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.answers()); n != 0 || len(i.days) != 0 {
+		t.Fatalf("%d answers are left, days %v", n, i.days)
+	}
+}
+
 // The sweep takes whole days, in several commits, and leaves the rest.
 func TestSweep(t *testing.T) {
 	s := startImports(t)

@@ -251,6 +251,30 @@ func TestLimiterWindows(t *testing.T) {
 	}
 }
 
+// Windows go by the clock that Retry-After and X-RateLimit-Reset are told by. Were
+// they to go by how long the process runs, a clock set back by an hour would have
+// clients wait for that hour.
+func TestClockBackRate(t *testing.T) {
+	l, now := newLimiter(), time.Now()
+	if strings.Contains(now.String(), "m=") {
+		if w, _ := l.take("k", 1, now); strings.Contains(w.start.String(), "m=") {
+			t.Fatalf("the window began at %s", w.start)
+		}
+	}
+	if w, ok := l.take("k", 1, now); ok || w.reset()-now.Unix() > 60 {
+		t.Fatalf("%+v, %v", w, ok)
+	}
+	for _, back := range []time.Duration{time.Hour, 365 * 24 * time.Hour, 2 * time.Second} {
+		now = now.Add(-back).Round(0)
+		if w, ok := l.take("k", 1, now); !ok || w.reset()-now.Unix() != 60 {
+			t.Fatalf("set back by %s: %+v, %v", back, w, ok)
+		}
+		if w, ok := l.take("k", 1, now); ok || w.reset()-now.Unix() > 60 {
+			t.Fatalf("set back by %s, again: %+v, %v", back, w, ok)
+		}
+	}
+}
+
 // Hammer: lookups race with deletes; once a delete has returned the key opens
 // nothing.
 func TestKeyringHammer(t *testing.T) {

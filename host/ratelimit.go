@@ -37,6 +37,7 @@ func newLimiter() *limiter {
 func (l *limiter) take(key string, limit int, now time.Time) (window, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now = now.Round(0) // by the clock that clients are told, not by how long the process runs
 	start := now.Add(-time.Duration(now.Nanosecond()))
 	w := l.windows[key]
 	if w == nil {

@@ -68,6 +68,10 @@ func newServer(ctx context.Context, cfg Config, b *backend, log *slog.Logger) (*
 		s.cancel()
 		return nil, fmt.Errorf("make first key: %w", err)
 	}
+	if err := s.idempotency.open(ctx); err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("read stored answers: %w", err)
+	}
 	if err := s.listen(); err != nil {
 		s.cancel()
 		return nil, err
