@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		plugintest.BecomeChild()
 		os.Exit(plugins.CompileChild(os.Stdin, os.Stdout, os.Stderr))
 	}
+	if os.Getenv(serveForTest) != "" {
+		os.Exit(become())
+	}
 	remove := plugintest.BuildChild()
 	code := leaktest.Run(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
