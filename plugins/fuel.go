@@ -116,9 +116,13 @@ func (in *instance) clockRun() {
 
 // charge burns n of the guest's fuel on the host's account, before the work.
 func (in *instance) charge(n int64) {
-	reading := meter.AddFuel(in.tank.global.Get(), -min(n, meter.MaxCharge))
-	if meter.Fuel(reading) < 0 {
-		reading = in.refuel(reading)
+	reading := in.tank.global.Get()
+	for n > 0 {
+		part := min(n, meter.MaxCharge)
+		n -= part
+		if reading = meter.AddFuel(reading, -part); meter.Fuel(reading) < 0 {
+			reading = in.refuel(reading)
+		}
 	}
 	in.tank.global.Set(reading)
 }

@@ -20,6 +20,7 @@ func hostileList() [][3]string {
 		chaos   = "chaos_test.go"
 		refuse  = "meter/refuse_test.go"
 		accept  = "meter/accept_test.go"
+		calls   = "hostcalls_test.go"
 		fuel    = "meter/fuel_test.go"
 		here    = "hostile_list_test.go"
 		http    = "../host/plugins_hostile_test.go"
@@ -94,6 +95,10 @@ func hostileList() [][3]string {
 		{"fd_write with 2^28 vectors", process, `f("fd_write of 2^28 vectors"`},
 		{"random_get of all memory", process, `f("random_get of all memory"`},
 		{"poll_oneoff with 2^32-1 subscriptions", process, `f("poll_oneoff of 2^32-1"`},
+		{"fd_write of 1,024 empty vectors on one row", calls, `f("fd_write of 1,024 empty vectors"`},
+		{"fd_write of 65,536 lines on one row", calls, `f("fd_write of 65,536 lines"`},
+		{"random_get of 64 KiB on one row", calls, `f("random_get of 64 KiB"`},
+		{"poll_oneoff of 1,024 on one row", calls, `f("poll_oneoff of 1,024"`},
 		{"proc_exit", process, `f("proc_exit"`},
 		{"an export named like the meter", upload, `f("fuel global"`},
 		{"the meter's import", upload, `f("refill"`},

@@ -123,8 +123,10 @@ func TestHostileStart(t *testing.T) {
 	f("loop in alloc", plugintest.Guest{Alloc: spin("")}, "the plugin trapped while it was opened: out of fuel in $0")
 }
 
-// guiltyGuest traps on rows whose first cell begins with "!", and spins on "?".
-func guiltyGuest(what string) []byte {
+// guiltyGuest does what is given on rows whose first cell begins with "!".
+func guiltyGuest(what string) []byte { return guilty(what).Bytes() }
+
+func guilty(what string) plugintest.Guest {
 	return plugintest.Guest{Locals: "i32 i32", Names: true, Process: `
 		local.get 0 i32.load 8 local.set 1
 		local.get 1 local.get 0 i32.load 0 local.get 0 i32.load 4 i32.mul i32.const 8 i32.mul i32.add local.set 2
@@ -135,7 +137,7 @@ func guiltyGuest(what string) []byte {
 			end
 			local.get 1 local.get 0 i32.load 4 i32.const 8 i32.mul i32.add local.set 1
 			br 0
-		end end` + plugintest.EchoProcess, More: []plugintest.Func{{Name: "explode", Body: "unreachable"}}}.Bytes()
+		end end` + plugintest.EchoProcess, More: []plugintest.Func{{Name: "explode", Body: "unreachable"}}}
 }
 
 func TestGuiltyRowOfMany(t *testing.T) {

@@ -54,7 +54,7 @@ func (l *Log) add(level uint32, text []byte) {
 type lineWriter struct {
 	level uint32
 	rest  []byte // of a line that is not over
-	said  string // the last line by which a language's runtime announces its end
+	said  []byte // the last line by which a language's runtime announces its end
 }
 
 func (w *lineWriter) write(l *Log, p []byte) {
@@ -80,7 +80,7 @@ func (w *lineWriter) flush(l *Log) {
 	if len(w.rest) > 0 {
 		l.add(w.level, w.rest)
 		if bytes.HasPrefix(w.rest, []byte("panic: ")) || bytes.HasPrefix(w.rest, []byte("fatal error: ")) {
-			w.said = clip(string(w.rest), 200)
+			w.said = append(w.said[:0], w.rest...)
 		}
 		w.rest = w.rest[:0]
 	}

@@ -4,4 +4,7 @@ package plugins
 
 import "time"
 
-const testChildCPU = 8 * time.Second
+const (
+	testChildCPU = 8 * time.Second
+	testSlowdown = 1
+)

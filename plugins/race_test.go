@@ -4,5 +4,8 @@ package plugins
 
 import "time"
 
-// The race detector makes the compiler several times slower.
-const testChildCPU = time.Minute
+// The race detector makes the compiler and the host's functions several times slower.
+const (
+	testChildCPU = time.Minute
+	testSlowdown = 10
+)

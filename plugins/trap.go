@@ -153,8 +153,8 @@ func called(in *instance, fn api.Function, stack []uint64) error {
 	var trap *Trap
 	if errors.As(err, &trap) {
 		in.streams[1].flush(in.log)
-		if said := in.streams[1].said; said != "" {
-			trap.Reason = fmt.Sprintf("%s after %q", trap.Reason, said)
+		if said := in.streams[1].said; len(said) > 0 {
+			trap.Reason = fmt.Sprintf("%s after %q", trap.Reason, clip(string(said), 200))
 		}
 	}
 	return err

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"math"
@@ -134,7 +135,7 @@ func randomGet(in *instance, mem api.Memory, p []uint64) errno {
 	if !ok {
 		return errnoFault
 	}
-	in.charge(int64(len(buf)))
+	in.charge(costByte * int64(len(buf)))
 	_, _ = in.random.Read(buf) // never fails
 	return errnoSuccess
 }
@@ -171,7 +172,7 @@ func pollOneoff(in *instance, mem api.Memory, p []uint64) errno {
 	if n == 0 || n > maxSubscriptions {
 		return errnoInval
 	}
-	in.charge(int64(n) * (subscriptionSize + eventSize))
+	in.charge(costSubscription * int64(n))
 	subs, ok := mem.Read(uint32(p[0]), n*subscriptionSize)
 	if !ok {
 		return errnoFault
@@ -236,7 +237,7 @@ func fdWrite(in *instance, mem api.Memory, p []uint64) errno {
 	if n > maxIovecs {
 		return errnoInval
 	}
-	in.charge(int64(n) * iovecSize)
+	in.charge(costVector * int64(n))
 	vectors, ok := mem.Read(uint32(p[1]), n*iovecSize)
 	if !ok {
 		return errnoFault
@@ -247,7 +248,8 @@ func fdWrite(in *instance, mem api.Memory, p []uint64) errno {
 		if !ok {
 			return errnoFault
 		}
-		in.charge(int64(len(text)))
+		in.charge(costByte * int64(len(text)))
+		in.charge(costLine * int64(bytes.Count(text, []byte("\n"))))
 		in.streams[file-1].write(in.log, text)
 		total += uint64(len(text))
 	}
