@@ -94,6 +94,10 @@ func (v *validator) text(f company.Field, column string, b *batch.Batch, c batch
 		v.builder.Clear(f)
 		return
 	case batch.JSON:
+		if kind, val, ok := v.plain(val); ok {
+			v.text(f, column, kind, val)
+			return
+		}
 		v.fail(column, fault.InvalidType, f.String()+" takes text, not a JSON array or object")
 		return
 	}
@@ -146,6 +150,10 @@ func (v *validator) tagCell(column string, kind batch.Kind, val []byte) {
 			val = val[i+1:]
 		}
 	case batch.JSON:
+		if kind, val, ok := v.plain(val); ok {
+			v.tagCell(column, kind, val)
+			return
+		}
 		if len(val) == 0 || val[0] != '[' {
 			v.fail(column, fault.InvalidType, "tags takes an array of text, not an object")
 			return
@@ -211,6 +219,11 @@ func (v *validator) customCell(column string, kind batch.Kind, val []byte) {
 }
 
 func (v *validator) customValue(column string, key []byte, kind batch.Kind, val []byte) {
+	if kind == batch.JSON {
+		if plain, text, ok := v.plain(val); ok {
+			kind, val = plain, text
+		}
+	}
 	switch {
 	case kind == batch.JSON:
 		v.fail(column, fault.InvalidType, fmt.Sprintf("custom field %s takes text, a number or a boolean", quote(key)))
@@ -225,6 +238,18 @@ func (v *validator) customValue(column string, key []byte, kind batch.Kind, val 
 	default:
 		v.builder.SetCustom(key, kind, val)
 	}
+}
+
+// plain reads a JSON value that is no array or object. Only plugins answer one as
+// JSON; it means what a cell of its own kind does.
+func (v *validator) plain(val []byte) (kind batch.Kind, plain []byte, ok bool) {
+	at := len(v.scratch)
+	kind, out, err := jsonscan.Scalar(v.scratch, val)
+	if err != nil {
+		return batch.JSON, nil, false
+	}
+	v.scratch = out
+	return kind, out[at:len(out):len(out)], true
 }
 
 // utf8 checks that val is UTF-8.

@@ -19,7 +19,7 @@ const (
 	Null               // JSON null; no bytes
 	Number             // a JSON number, as written
 	Bool               // true or false
-	JSON               // the text of a JSON array or object
+	JSON               // the text of a JSON array or object; of any value in what a plugin answers
 	kinds
 )
 

@@ -107,6 +107,27 @@ func Object(raw []byte, fn func(key []byte, kind batch.Kind, value []byte) error
 	}
 }
 
+// Scalar appends a JSON string to dst without its escapes, a number or boolean as
+// written, of null nothing, and returns its kind.
+//
+// # Errors
+//
+// fault.InvalidType if raw is an array or object; fault.Malformed if it is no JSON.
+func Scalar(dst, raw []byte) (batch.Kind, []byte, error) {
+	i := skipSpace(raw, 0)
+	if i < len(raw) && (raw[i] == '[' || raw[i] == '{') {
+		return 0, dst, fault.New(fault.InvalidType, "expected a plain value, found %s", typeName(raw[i]))
+	}
+	if i == len(raw) || startsValue(raw[i]) != sound {
+		return 0, dst, malformed(badValue, raw, i)
+	}
+	v, end, f := readValue(raw, i, nil)
+	if f != sound {
+		return 0, dst, malformed(f, raw, end)
+	}
+	return v.kind, append(dst, v.bytes...), onlySpace(raw, end)
+}
+
 // value is what readValue finds; bytes is a span of the input, or of text.
 type value struct {
 	kind  batch.Kind

@@ -66,6 +66,26 @@ func TestObject(t *testing.T) {
 		"a\n=text A\t", "b=number 1", "b=null ", "=json [ 1 ]", `c=json { "d" : "\n" }`, "e=bool true")
 }
 
+func TestScalar(t *testing.T) {
+	f := func(raw string, kind batch.Kind, want string) {
+		t.Helper()
+		got, text, err := Scalar([]byte("before "), []byte(raw))
+		if err != nil || got != kind || string(text) != "before "+want {
+			t.Errorf("%s: %v %q, %v", raw, got, text, err)
+		}
+	}
+	f(`"a"`, batch.Text, "a")
+	f(` "a\n\u00e4" `, batch.Text, "a\nä")
+	f(`-1.50e2`, batch.Number, "-1.50e2")
+	f("true\n", batch.Bool, "true")
+	f(`null`, batch.Null, "")
+}
+
+func scalar(raw string) (got []string, err error) {
+	_, _, err = Scalar(nil, []byte(raw))
+	return nil, err
+}
+
 func TestCellFaults(t *testing.T) {
 	f := func(walk func(string) ([]string, error), raw string, code fault.Code, message string) {
 		t.Helper()
@@ -76,6 +96,11 @@ func TestCellFaults(t *testing.T) {
 	}
 	f(tags, `{"a":1}`, fault.InvalidType, "expected an array, found an object")
 	f(tags, `"a"`, fault.InvalidType, "expected an array, found a string")
+	f(scalar, ` [1]`, fault.InvalidType, "expected a plain value, found an array")
+	f(scalar, `{`, fault.InvalidType, "expected a plain value, found an object")
+	f(scalar, ``, fault.Malformed, "invalid JSON at offset 0: expected a value, found the end")
+	f(scalar, `nil`, fault.Malformed, "invalid JSON at offset 1: expected true, false or null, found 'i'")
+	f(scalar, `1 2`, fault.Malformed, "invalid JSON at offset 2: expected nothing more after the value, found '2'")
 	f(tags, `[1,[2]]`, fault.InvalidType, "expected an array of plain values, found an array in it")
 	f(tags, `[{}]`, fault.InvalidType, "expected an array of plain values, found an object in it")
 	f(tags, ``, fault.Malformed, "invalid JSON at offset 0: expected a value, found the end")

@@ -102,7 +102,7 @@ const (
 	KindNull   = 2 // JSON null; no bytes
 	KindNumber = 3 // a JSON number, as written
 	KindBool   = 4 // true or false
-	KindJSON   = 5 // a JSON array or object, as written
+	KindJSON   = 5 // a JSON array or object, as written; in an answer any JSON value
 	Kinds      = 6
 )
 
