@@ -110,11 +110,7 @@ func (l *ledger) judge(w *work, r *outcome) (company.Outcome, fault.Code, *compa
 	res := &w.results[r.op]
 	switch res.Outcome {
 	case company.Failed:
-		row := &w.in.Rows[r.row]
-		e := RowError{RowNumber: row.Number, Line: row.Line, Code: res.Err.Code, Message: res.Err.Message}
-		if f, ok := res.Err.Details["field"].(string); ok {
-			e.Column = w.plan.column(f)
-		}
+		e := w.resultError(r.row, res.Err)
 		return company.Failed, e.Code, nil, []RowError{e}
 	case company.Skipped:
 		return company.Skipped, fault.Duplicate, &res.ID, nil

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"sluice/engine/batch"
+	"sluice/engine/company"
 )
 
 // Sample is the beginning of an upload, as a plugin would be given it.
@@ -45,14 +46,34 @@ func (e *Engine) Sample(u *Upload, o Options, maxRows, maxBytes int) (*Sample, e
 	return s, nil
 }
 
-// Errors are the problems of the rows: those of decoding, those that the plugin
-// found, and those of its answer, which is validated like any other row.
-func (s *Sample) Errors(columns []string, out *batch.Batch) ([]RowError, error) {
-	s.stages.sent(&s.work.in, s.decoded)
+// Judge validates what a plugin answered like any other rows. It returns which of
+// out's records stand, and the problems of all else, in row order: those of
+// decoding, those that the plugin found, and those of its answer. What depends on
+// the companies that are there is left to an import: of records without a name
+// only those fail that have no domain to meet one by.
+func (s *Sample) Judge(columns []string, out *batch.Batch) (stand []int, errs []RowError, err error) {
+	w := s.work
+	s.stages.sent(&w.in, s.decoded)
 	plan, err := namedPlan(columns)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s.stages.validate(s.work, new(validator), plan, out, out.Source)
-	return s.work.errs, nil
+	s.stages.validate(w, new(validator), plan, out, out.Source)
+	next := 0
+	for _, r := range w.records {
+		at := next
+		if at < len(out.Source) && int(out.Source[at]) == r.row {
+			next++
+		}
+		if r.op == none {
+			errs = append(errs, w.errs[r.errs[0]:r.errs[1]]...)
+			continue
+		}
+		if patch := w.ops[r.op].Patch; !patch.Sets(company.Name) && patch.Domain() == nil {
+			errs = append(errs, w.resultError(r.row, company.NoName()))
+			continue
+		}
+		stand = append(stand, at)
+	}
+	return stand, errs, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"sluice/engine/batch"
 	"sluice/engine/company"
+	"sluice/engine/fault"
 )
 
 // work is one batch on its way through the pure stages: what they made of it is
@@ -24,6 +25,15 @@ type work struct {
 	end     Checkpoint // the border after its last row
 	err     error      // ends the import
 	ready   chan struct{}
+}
+
+// resultError is the error of a row whose record the table refuses.
+func (w *work) resultError(row int, err *fault.Error) RowError {
+	e := RowError{RowNumber: w.in.Rows[row].Number, Line: w.in.Rows[row].Line, Code: err.Code, Message: err.Message}
+	if f, ok := err.Details["field"].(string); ok {
+		e.Column = w.plan.column(f)
+	}
+	return e
 }
 
 func newWork() *work { return &work{ready: make(chan struct{}, 1)} }

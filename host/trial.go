@@ -8,6 +8,7 @@ import (
 
 	"sluice/engine"
 	"sluice/engine/batch"
+	"sluice/engine/fault"
 	"sluice/plugins"
 )
 
@@ -24,6 +25,7 @@ type Trial struct {
 	RowsPerSecond float64           `json:"rows_per_second"`
 	Log           []plugins.LogLine `json:"log"`
 	LogDropped    int               `json:"log_dropped"`
+	Error         *engine.Failure   `json:"error,omitempty"` // what an import of these rows would end with
 }
 
 // TrialRow is one answered record: the row that it came from, and its cells by
@@ -41,28 +43,32 @@ func trialJob(sample *engine.Sample, o engine.Options) (plugins.Job, error) {
 
 // newTrial says what became of the sample's rows.
 func newTrial(info plugins.Info, sample *engine.Sample, t *plugins.Trial) (*Trial, error) {
-	errs, err := sample.Errors(t.Columns, t.Out)
+	stand, errs, err := sample.Judge(t.Columns, t.Out)
 	if err != nil {
 		return nil, err
 	}
-	return &Trial{
+	trial := &Trial{
 		Plugin: info, Columns: t.Columns, RowCount: len(sample.Batch.Rows), Truncated: sample.More,
-		Outputs: trialRows(sample.Batch, t), Errors: notNil(errs),
+		Outputs: trialRows(sample.Batch, t, stand), Errors: notNil(errs),
 		Fuel: t.Fuel, FuelPerRow: t.FuelPerRow, RowsPerSecond: t.RowsPerSecond,
 		Log: notNil(t.Log), LogDropped: t.LogDropped,
-	}, nil
+	}
+	if t.Failure != nil {
+		trial.Error = &engine.Failure{Code: fault.CodeOf(t.Failure), Message: fault.Message(t.Failure)}
+	}
+	return trial, nil
 }
 
-func trialRows(in *batch.Batch, t *plugins.Trial) []TrialRow {
+func trialRows(in *batch.Batch, t *plugins.Trial, stand []int) []TrialRow {
 	rows := []TrialRow{}
-	for i, source := range t.Out.Source {
+	for _, i := range stand {
 		values := map[string]any{}
 		for k, c := range t.Out.Row(i) {
 			if c.Kind() != batch.Absent {
 				values[t.Columns[k]] = cellValue(c.Kind(), t.Out.Bytes(c))
 			}
 		}
-		rows = append(rows, TrialRow{in.Rows[source].Number, values})
+		rows = append(rows, TrialRow{in.Rows[t.Out.Source[i]].Number, values})
 	}
 	return rows
 }

@@ -154,7 +154,7 @@ func (b *Sandbox) Replay(ctx context.Context, bundle *Bundle, hash string, sourc
 	defer func() { _ = s.Close(ctx) }()
 	g := &generation{context: bundle.Context}
 	e := &effort{limit: b.limits.BatchTime}
-	instance, err := s.take(ctx, e)
+	instance, err := s.take(ctx, e, s.log)
 	if err == nil {
 		g.said, err = s.openInstance(ctx, instance, g, e)
 		if err != nil {
@@ -193,6 +193,7 @@ func (b *Sandbox) Replay(ctx context.Context, bundle *Bundle, hash string, sourc
 	}
 	_, _, err = w.call(ctx, rows, e, bundle.Fuel, false)
 	if trap, ok := asTrap(err); ok {
+		s.log.take(&w.log)
 		return trap, s.log, nil
 	}
 	return nil, s.log, err

@@ -127,21 +127,24 @@ func dryRun(ctx context.Context, m *module, limits Limits, patience time.Duratio
 // start runs _initialize and describe; they must end.
 func (t *transcript) start(ctx context.Context, s *Session) bool {
 	e := &effort{limit: s.box.limits.BatchTime}
-	around := surroundings{gate: s.box.gate, log: s.log, seed: s.job.Seed, clock: s.job.Clock}
+	said := newLog(s.box.limits)
+	around := surroundings{gate: s.box.gate, log: said, seed: s.job.Seed, clock: s.job.Clock}
 	in, err := s.lease.module.start(ctx, around, e, trialStart)
 	if err != nil {
+		s.log.take(said)
 		t.stopped("_initialize", err)
 		return false
 	}
 	defer in.close(ctx)
-	said, err := in.describeSelf(ctx, e, trialStart, s.box.limits.OpenBytes)
+	in.log = s.log // the session's instance says again what this one did until here
+	answer, err := in.describeSelf(ctx, e, trialStart, s.box.limits.OpenBytes)
 	switch {
 	case err != nil:
 		t.stopped("sluice_v1_describe", err)
 		return t.refused == ""
-	case len(said) > 0 && json.Valid(said):
-		t.Describe = said
-	case len(said) > 0:
+	case len(answer) > 0 && json.Valid(answer):
+		t.Describe = answer
+	case len(answer) > 0:
 		t.Problem = "sluice_v1_describe does not answer JSON"
 	}
 	return true

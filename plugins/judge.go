@@ -16,6 +16,7 @@ type work struct {
 	send outgoing
 	got  incoming
 	out  *batch.Batch
+	log  Log    // of the call at hand
 	room uint64 // bytes that may still be answered
 }
 
@@ -113,6 +114,8 @@ func (w *work) call(ctx context.Context, rows []uint32, e *effort, fuel int64, f
 	w.got.columns, w.got.crossed, w.got.rows = w.g.answer.own, len(w.send.input), len(rows)
 	wasFresh = in.calls == 0
 	in.calls++
+	w.log.follow(s.log)
+	in.log = &w.log
 	before := e.ran
 	spent, err = in.run(ctx, e, fuel, func() error {
 		ptr, region, err := in.allocate(w.send.size())
@@ -130,9 +133,13 @@ func (w *work) call(ctx context.Context, rows []uint32, e *effort, fuel int64, f
 	s.fuel.Add(spent)
 	s.ran.Add(int64(ran))
 	s.memory.Store(int64(in.mod.Memory().Size()))
+	trap, trapped := asTrap(err)
+	if !trapped {
+		s.log.take(&w.log) // of rows that are tried again only the last call counts
+	}
 	if err != nil {
 		s.discard(ctx, in)
-		if trap, ok := asTrap(err); ok {
+		if trapped {
 			s.box.events.Trapped(s.tenant, s.job.Plugin, trap.Reason)
 		}
 		return spent, wasFresh, err
@@ -156,6 +163,7 @@ const maxCallBytes = 1 << 31
 
 // guilty fails a row that made the plugin trap alone.
 func (w *work) guilty(row uint32, trap *Trap) error {
+	w.s.log.take(&w.log)
 	w.send.in.Fail(int(row), batch.NoColumn, fault.PluginTrap, trap.message())
 	return w.count()
 }
@@ -168,11 +176,17 @@ func (w *work) unjudged(rows []uint32) {
 	}
 }
 
-// count ends the job once too many rows are guilty.
+// count ends the job once too many rows are guilty. A trial goes on, to tell of
+// each of its few rows.
 func (w *work) count() error {
-	if most := w.s.box.limits.MaxTraps; w.s.traps.Add(1) > int64(most) {
+	s := w.s
+	if most := s.box.limits.MaxTraps; s.traps.Add(1) > int64(most) && s.failure == nil {
 		last := w.send.in.Faults[len(w.send.in.Faults)-1].Message
-		return fault.New(fault.ImportFailed, "the plugin trapped on more than %d rows; the last: %s", most, clip(last, abi.MaxMessage))
+		err := fault.New(fault.ImportFailed, "the plugin trapped on more than %d rows; the last: %s", most, clip(last, abi.MaxMessage))
+		if !s.trial {
+			return err
+		}
+		s.failure = err
 	}
 	return nil
 }

@@ -40,14 +40,43 @@ func (l *Log) add(level uint32, text []byte) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.lines) >= l.maxLines || l.bytes+len(text) > l.maxBytes {
+	if l.full(len(text)) {
 		l.dropped++
 		return
 	}
 	names := [...]string{"debug", "info", "warn", "error"}
-	line := LogLine{names[min(level, abi.LogError)], clip(string(text), abi.MaxLogLine)}
+	l.keep(LogLine{names[min(level, abi.LogError)], clip(string(text), abi.MaxLogLine)})
+}
+
+func (l *Log) full(bytes int) bool {
+	return len(l.lines) >= l.maxLines || l.bytes+bytes > l.maxBytes
+}
+
+func (l *Log) keep(line LogLine) {
 	l.bytes += len(line.Text)
 	l.lines = append(l.lines, line)
+}
+
+// follow empties l for one call of a guest: it has the room that is left in of.
+func (l *Log) follow(of *Log) {
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	l.lines, l.bytes, l.dropped = l.lines[:0], 0, 0
+	l.maxLines, l.maxBytes = of.maxLines-len(of.lines), of.maxBytes-of.bytes
+}
+
+// take adds what a call said, and leaves from as it is.
+func (l *Log) take(from *Log) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropped += from.dropped
+	for _, line := range from.lines {
+		if l.full(len(line.Text)) {
+			l.dropped++
+			continue
+		}
+		l.keep(line)
+	}
 }
 
 // lineWriter cuts a stream into lines of a log.

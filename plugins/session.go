@@ -29,6 +29,9 @@ type Session struct {
 	mu          sync.Mutex
 	generations []*generation // by number of columns, rising
 
+	trial   bool  // it goes on past the limit of traps,
+	failure error // and this is what would have ended a job then
+
 	busy   int // instances in use; with closed, under the pool's lock
 	closed bool
 
@@ -115,7 +118,7 @@ func (s *Session) newGeneration(columns []string) (*generation, error) {
 // reopen asks an instance for the answer to g, and makes g the job's newest.
 func (s *Session) reopen(ctx context.Context, g *generation) error {
 	e := &effort{limit: s.box.limits.BatchTime}
-	in, err := s.take(ctx, e)
+	in, err := s.take(ctx, e, s.log)
 	if err != nil {
 		return err
 	}
@@ -165,15 +168,17 @@ func (s *Session) generation(columns int) (*generation, error) {
 	return nil, fmt.Errorf("process plugin batch: the plugin was not opened for %d columns", columns)
 }
 
-// ready returns an instance that is open for g, and whether it is a fresh one.
+// ready returns an instance that is open for g. What it says until then another
+// one has said before, so it is dropped.
 func (s *Session) ready(ctx context.Context, g *generation, e *effort, fresh bool) (*instance, error) {
-	in, err := s.take(ctx, e)
+	unheard := new(Log)
+	in, err := s.take(ctx, e, unheard)
 	if err != nil {
 		return nil, err
 	}
 	for fresh && in.calls > 0 {
 		s.discard(ctx, in)
-		if in, err = s.take(ctx, e); err != nil {
+		if in, err = s.take(ctx, e, unheard); err != nil {
 			return nil, err
 		}
 	}
@@ -242,14 +247,18 @@ func (s *Session) Close(ctx context.Context) error {
 	return s.closing(ctx)
 }
 
-// take returns an instance to work with, an idle or a fresh one.
-func (s *Session) take(ctx context.Context, e *effort) (*instance, error) {
+// take returns an instance to work with, an idle or a fresh one, that writes to log.
+func (s *Session) take(ctx context.Context, e *effort, log *Log) (*instance, error) {
 	in, err := s.box.instances.take(ctx, s)
-	if in != nil || err != nil {
-		return in, err
+	if err != nil {
+		return nil, err
+	}
+	if in != nil {
+		in.log = log
+		return in, nil
 	}
 	began := time.Now()
-	around := surroundings{gate: s.box.gate, tenant: s.tenant, log: s.log, seed: s.job.Seed, clock: s.job.Clock}
+	around := surroundings{gate: s.box.gate, tenant: s.tenant, log: log, seed: s.job.Seed, clock: s.job.Clock}
 	in, err = s.lease.module.start(ctx, around, e, s.box.limits.FuelStart)
 	if err != nil {
 		s.box.instances.drop(ctx, s)

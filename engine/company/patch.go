@@ -44,6 +44,11 @@ func (p Patch) Clears(f Field) bool {
 	return len(p) >= patchMinimum && binary.LittleEndian.Uint16(p[1:])&(1<<f) != 0
 }
 
+// NoName is the error of a patch that would make a company without a name.
+func NoName() *fault.Error {
+	return fault.New(fault.Required, "name is required to create a company").With("field", Name.String())
+}
+
 // Builder collects the fields of one patch. It keeps the slices that it is
 // given until Append; Reset makes it ready for the next row.
 type Builder struct {

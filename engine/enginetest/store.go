@@ -214,7 +214,7 @@ func (tx *tx) upsert(op company.Op) (company.Result, error) {
 		return company.Result{Outcome: company.Skipped, ID: id}, nil
 	}
 	if !there && !op.Patch.Sets(company.Name) {
-		return company.Result{Err: fault.New(fault.Required, "name is required to create a company").With("field", "name")}, nil
+		return company.Result{Err: company.NoName()}, nil
 	}
 	var old company.Record
 	if there {

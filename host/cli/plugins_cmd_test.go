@@ -199,6 +199,9 @@ func TestPluginsTest(t *testing.T) {
 		refused(t, "a JSON file has its options inside, plugin_config too; give none on the command line")
 
 	run(nil, good, "plugins", "test", guest(t, spoilt()), "--data", "-").want(t, exitRowsFailed, "row 1 (line 2): plugin_trap: the plugin trapped: unreachable in process")
+	past := []string{"plugins", "test", guest(t, spoilt()), "--data", "-", "--plugin-max-traps", "0"}
+	run(nil, good, past...).want(t, exitNotDone, "row 1 (line 2): plugin_trap: ", "\nan import of these rows fails: the plugin trapped on more than 0 rows")
+	run(nil, good, append(past, "--plain")...).want(t, exitNotDone, "row 1 failed, plugin_trap: ", "\nthe import fails, import_failed: the plugin trapped on")
 	endless := echo()
 	endless.Process = "loop void br 0 end i32.const 0"
 	run(nil, good, "plugins", "test", guest(t, endless), "--data", "-", "--plugin-row-fuel", "1000000").want(t, exitRowsFailed, "plugin_trap", "out of fuel")

@@ -101,7 +101,10 @@ func (c *pluginsTestCmd) try(p *process, bench *host.Workbench, wasm []byte) err
 	if c.Expect != "" {
 		return c.compare(p, trial)
 	}
-	if len(trial.Errors) > 0 {
+	switch {
+	case trial.Error != nil:
+		p.code = exitNotDone
+	case len(trial.Errors) > 0:
 		p.code = exitRowsFailed
 	}
 	return c.print(p, trial, func(w io.Writer) error {

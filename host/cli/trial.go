@@ -53,9 +53,6 @@ func plainTrial(w io.Writer, t *host.Trial) error {
 			fmt.Fprintf(w, "row %d failed, %s\n", n, trialError(e))
 		}
 		for _, o := range outputs {
-			if len(errs) > 0 {
-				break // validation failed what the plugin answered
-			}
 			fmt.Fprintf(w, "row %d\n", n)
 			for _, column := range t.Columns {
 				if v, ok := o.Values[column]; ok {
@@ -63,6 +60,9 @@ func plainTrial(w io.Writer, t *host.Trial) error {
 				}
 			}
 		}
+	}
+	if t.Error != nil {
+		fmt.Fprintf(w, "the import fails, %s: %s\n", t.Error.Code, t.Error.Message)
 	}
 	return logLines(w, t)
 }
@@ -107,6 +107,9 @@ func showTrial(w io.Writer, title string, t *host.Trial) error {
 		more = " (the file has more)"
 	}
 	_, err = fmt.Fprintf(w, "\n%s%s: %d answered, %d skipped, %d failed\n", count(rows.last, "row", "rows"), more, rows.answered, rows.skipped, rows.failed)
+	if t.Error != nil && err == nil {
+		_, err = fmt.Fprintf(w, "an import of these rows fails: %s\n", t.Error.Message)
+	}
 	if t.FuelPerRow > 0 && err == nil {
 		_, err = fmt.Fprintf(w, "%d fuel a row; about %s rows/s on one core of this machine\n", t.FuelPerRow, thousands(t.RowsPerSecond))
 	}
@@ -115,17 +118,13 @@ func showTrial(w io.Writer, title string, t *host.Trial) error {
 
 // add adds the lines of one row to a table.
 func (r *trialRows) add(n uint64, columns []string, add func(...string)) {
-	outcome := "ok"
 	if len(r.errors[n]) > 0 {
-		outcome = "failed"
+		add(fmt.Sprint(n), "failed")
 	} else if len(r.outputs[n]) == 0 {
-		outcome = "skipped"
-	}
-	if len(r.outputs[n]) == 0 {
-		add(fmt.Sprint(n), outcome)
+		add(fmt.Sprint(n), "skipped")
 	}
 	for _, o := range r.outputs[n] {
-		cells := []string{fmt.Sprint(n), outcome}
+		cells := []string{fmt.Sprint(n), "ok"}
 		for _, column := range columns {
 			cells = append(cells, cellText(o.Values, column))
 		}

@@ -188,7 +188,7 @@ func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
 
 func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, error) {
 	if blank(text(patch.Record(), company.Name)) || patch.Clears(company.Name) && !patch.Sets(company.Name) {
-		res.Err = fault.New(fault.Required, "name is required to create a company").With("field", "name")
+		res.Err = company.NoName()
 		return true, nil
 	}
 	at := len(tx.raw)
