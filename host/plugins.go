@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/valyala/fasthttp"
 
@@ -94,11 +93,11 @@ func (s *Server) getPlugin(r *Request) error {
 // pluginVersion reads the path of one version. What is no name or number is a
 // version that nobody has.
 func (r *Request) pluginVersion() (name string, version int, err error) {
-	n, err := strconv.ParseUint(r.Param(1), 10, 31)
-	if err != nil || n == 0 || plugins.CheckName(r.Param(0)) != nil {
+	version, ok := plugins.ParseVersion(r.Param(1))
+	if !ok || plugins.CheckName(r.Param(0)) != nil {
 		return "", 0, errNoPlugin
 	}
-	return r.Param(0), int(n), nil
+	return r.Param(0), version, nil
 }
 
 func (s *Server) getPluginVersion(r *Request) error {
@@ -182,6 +181,8 @@ func (s *Server) activatePlugin(r *Request) error {
 	if raw, ok := in["version"]; ok && !isNull(raw) {
 		if err := json.Unmarshal(raw, &version); err != nil || version < 1 {
 			errs.add("version", fault.InvalidType, "must be a whole number from 1")
+		} else if isNull(in["name"]) {
+			errs.add("version", fault.Validation, "is a version of no plugin, as name is null; leave it out, or name the plugin")
 		}
 	}
 	if err := errs.err(); err != nil {

@@ -127,6 +127,7 @@ func TestPluginLifecycle(t *testing.T) {
 		t.Errorf("one version: %+v", v)
 	}
 	for _, path := range []string{"/v1/plugins/none", "/v1/plugins/p/versions/3", "/v1/plugins/p/versions/0", "/v1/plugins/p/versions/x",
+		"/v1/plugins/p/versions/01", "/v1/plugins/p/versions/+1", "/v1/plugins/p/versions/%2B1", "/v1/plugins/p/versions/1.0", "/v1/plugins/p/versions/",
 		"/v1/plugins/p/versions/99999999999999999999", "/v1/plugins/none/versions/1", "/v1/plugins/P"} {
 		c.get(path).want(t, 404, "not_found")
 		c.do("DELETE", strings.Replace(path, "/v1/plugins/none", "/v1/plugins/none/versions/1", 1), c.token, "")
@@ -154,6 +155,7 @@ func TestPluginLifecycle(t *testing.T) {
 		`{"object":"companies","name":"","version":1}`:     400,
 		`{"object":"companies","name":7,"version":1}`:      400,
 		`{"object":"companies","name":"p","extra":1}`:      400,
+		`{"object":"companies","name":null,"version":1}`:   400,
 		`[]`: 400,
 	} {
 		if r := c.activate(body); r.StatusCode != status {
@@ -161,6 +163,10 @@ func TestPluginLifecycle(t *testing.T) {
 		}
 	}
 	active("p", 1)
+	const ofNone = "version: is a version of no plugin, as name is null; leave it out, or name the plugin"
+	if m := c.activate(`{"object":"companies","name":null,"version":1}`).message(t); m != ofNone {
+		t.Errorf("a version of none: %s", m)
+	}
 
 	c.do("DELETE", "/v1/plugins/p/versions/1", c.token, "").want(t, 409, "conflict")
 	c.activate(`{"object":"companies","name":null}`).want(t, 200, "")

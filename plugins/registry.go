@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"sync"
 	"time"
 
@@ -93,6 +94,13 @@ func CheckName(name string) error {
 		return fault.New(fault.Validation, "%q is reserved and cannot be a plugin's name", name)
 	}
 	return nil
+}
+
+// ParseVersion reads a version's number, from 1. Each version has one spelling:
+// "01" and "+1" are none.
+func ParseVersion(text string) (version int, ok bool) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	return int(n), err == nil && n > 0 && text[0] != '0'
 }
 
 // Upload tries a module and stores it as the next version of name.

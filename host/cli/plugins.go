@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -86,7 +85,7 @@ func parseRef(ref string) (name string, version int, err error) {
 		return "", 0, misuse("%s", fault.Message(err))
 	}
 	if given {
-		if version, err = strconv.Atoi(number); err != nil || version < 1 {
+		if version, given = plugins.ParseVersion(number); !given {
 			return "", 0, misuse("%q is no version of a plugin; versions are whole numbers from 1, as in %s@1", number, name)
 		}
 	}

@@ -97,6 +97,7 @@ func TestPluginsRefused(t *testing.T) {
 	f("there is no plugin nope@3; sluice plugins list shows those that are there", "activate", "nope@3")
 	f("there is no plugin nope; sluice plugins list shows those that are there", "list", "nope")
 	f(`"new" is no version of a plugin; versions are whole numbers from 1, as in tidy@1`, "activate", "tidy@new")
+	f(`"01" is no version of a plugin; versions are whole numbers from 1, as in tidy@1`, "activate", "tidy@01")
 	f("list takes a name without a version: sluice plugins list tidy", "list", "tidy@1")
 	f("give either a plugin, as name or name@version, or --none", "activate")
 	f("give either a plugin, as name or name@version, or --none", "activate", "tidy", "--none")
