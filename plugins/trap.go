@@ -12,6 +12,7 @@ import (
 
 	"sluice/engine/fault"
 	"sluice/plugins/abi"
+	"sluice/plugins/meter"
 )
 
 // Trap is the end of a guest's call that is the guest's own fault.
@@ -98,10 +99,14 @@ func frames(text string) []string {
 				name = name[:i]
 			}
 		}
+		// The module's own name stands first; the guest's is empty.
+		if strings.HasPrefix(strings.TrimPrefix(name, "."), meter.Added) {
+			continue
+		}
 		if _, function, ok := strings.Cut(name, "."); ok && function != "" {
 			name = function
 		}
-		if name == "refill" || strings.HasPrefix(name, "... maybe") {
+		if strings.HasPrefix(name, "... maybe") {
 			continue
 		}
 		name = clip(ownIndex(name), 80)

@@ -80,9 +80,7 @@ func (m *module) assemble(code []byte, types *typeTable, names []byte) []byte {
 	if m.raw[secData] != nil {
 		section(secData, m.raw[secData])
 	}
-	if names != nil {
-		section(secCustom, names)
-	}
+	section(secCustom, names)
 	return out
 }
 

@@ -48,6 +48,8 @@ const (
 	ImportModule = "sluice_meter" // of the one added import
 	ImportRefill = "refill"
 	GlobalMeter  = "sluice_meter" // exported mutable i64
+
+	Added = ImportModule + "." // how the added functions' names begin in a stack trace
 )
 
 // Reasons that the guest gives when it calls refill.
@@ -58,4 +60,4 @@ const (
 
 // Version names the rewriting rules and prices. It changes whenever the same
 // module would be rewritten differently, so that caches can tell.
-const Version = 1
+const Version = 2

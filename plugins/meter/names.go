@@ -10,9 +10,10 @@ const (
 	maxNameBytes = 1 << 20 // of all names
 )
 
-// nameMap rebuilds the guest's function names as the name section's payload.
-// Names are a courtesy to whoever reads a trap's message: a damaged section
-// yields the names before the damage, it never refuses the module.
+// nameMap rebuilds the guest's function names as the name section's payload, and
+// names the functions that are added, so that no trap is laid to them. The guest's
+// are a courtesy to whoever reads a trap's message: a damaged section yields the
+// names before the damage, it never refuses the module.
 func (m *module) nameMap() (payload []byte, named int) {
 	s := &cursor{buf: functionNames(m.name), what: "name section"}
 	var list []byte
@@ -23,6 +24,12 @@ func (m *module) nameMap() (payload []byte, named int) {
 	}
 	refill := uint32(len(m.imports))
 	added := false
+	add := func() {
+		if !added {
+			put(refill, Added+ImportRefill)
+			added = true
+		}
+	}
 	for n := s.count("names", m.functions(), 2); n > 0; n-- {
 		index := s.u32()
 		name := s.take(s.count("bytes", len(s.buf), 1))
@@ -30,9 +37,8 @@ func (m *module) nameMap() (payload []byte, named int) {
 			break
 		}
 		last = int64(index)
-		if !added && index >= refill {
-			put(refill, ImportModule+"."+ImportRefill)
-			added = true
+		if index >= refill {
+			add()
 		}
 		clean := cleanName(name)
 		if len(list)+len(clean)+16 > maxNameBytes {
@@ -41,9 +47,8 @@ func (m *module) nameMap() (payload []byte, named int) {
 		put(m.remap(index), clean)
 		named++
 	}
-	if named == 0 {
-		return nil, 0
-	}
+	add()
+	put(uint32(m.functions())+1, Added+"settle")
 	body := append(appendU32(nil, uint32(count)), list...)
 	payload = appendName(nil, "name")
 	payload = append(payload, 1)
