@@ -174,7 +174,7 @@ func (r *Request) checkRoute() error {
 	}
 	if r.route.maxBody != nil {
 		if limit := r.route.maxBody(r); r.length > limit {
-			return tooLarge(limit)
+			return r.tooLarge(limit)
 		}
 	}
 	return nil

@@ -1,10 +1,10 @@
 package host
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"sluice/plugins"
@@ -43,6 +43,16 @@ type Config struct {
 	PluginFuel     int64 // of one batch
 	PluginMaxTraps int   // guilty rows after which a job fails
 
+	PluginMaxModuleBytes int // of an upload
+	PluginMaxRowsOut     int // answered for one row
+	PluginMaxBytesOut    int // answered by one call
+	PluginMaxErrors      int // of one row
+	PluginMaxLogLines    int // of one job
+	PluginMaxLogBytes    int
+
+	// PluginBatchTime is the processor time of one batch with its retries.
+	PluginBatchTime time.Duration
+
 	// PluginCompileTime is the processor time that compiling and trying a module
 	// may take; past it the module is refused. A slow machine needs more.
 	PluginCompileTime time.Duration
@@ -52,11 +62,13 @@ type Config struct {
 // compile a module.
 const CompileCommand = "compile-plugin"
 
-// pluginLimits are the sandbox's, as far as they can be set.
+// pluginLimits are the sandbox's limits, as far as they can be set.
 func (c Config) pluginLimits() plugins.Limits {
 	l := plugins.DefaultLimits()
 	l.MemoryBytes, l.FuelPerRow, l.FuelPerBatch = c.PluginMemory, c.PluginRowFuel, c.PluginFuel
-	l.MaxTraps = c.PluginMaxTraps
+	l.MaxTraps, l.BatchTime = c.PluginMaxTraps, c.PluginBatchTime
+	l.ModuleBytes, l.RowsOut, l.BytesOut = c.PluginMaxModuleBytes, c.PluginMaxRowsOut, c.PluginMaxBytesOut
+	l.ErrorsOut, l.LogLines, l.LogBytes = c.PluginMaxErrors, c.PluginMaxLogLines, c.PluginMaxLogBytes
 	return l
 }
 
@@ -90,6 +102,14 @@ func DefaultConfig() Config {
 		PluginFuel:     limits.FuelPerBatch,
 		PluginMaxTraps: limits.MaxTraps,
 
+		PluginMaxModuleBytes: limits.ModuleBytes,
+		PluginMaxRowsOut:     limits.RowsOut,
+		PluginMaxBytesOut:    limits.BytesOut,
+		PluginMaxErrors:      limits.ErrorsOut,
+		PluginMaxLogLines:    limits.LogLines,
+		PluginMaxLogBytes:    limits.LogBytes,
+
+		PluginBatchTime:   limits.BatchTime,
 		PluginCompileTime: plugins.DefaultConfig().ChildCPU,
 	}
 }
@@ -103,11 +123,26 @@ func ownChild() []string {
 	return []string{path, CompileCommand}
 }
 
-// Validate reports every problem of c at once, each with its field.
+// ConfigError is all that is wrong with a Config.
+type ConfigError []ConfigProblem
+
+// ConfigProblem is what is wrong with one field.
+type ConfigProblem struct{ Field, Problem string }
+
+func (e ConfigError) Error() string {
+	lines := make([]string, len(e))
+	for i, p := range e {
+		lines[i] = p.Field + ": " + p.Problem
+	}
+	return "configuration: " + strings.Join(lines, "\n")
+}
+
+// Validate reports every problem of c at once, each with its field, as a
+// ConfigError.
 func (c Config) Validate() error {
-	var errs []error
+	var errs ConfigError
 	bad := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
+		errs = append(errs, ConfigProblem{field, fmt.Sprintf(format, args...)})
 	}
 	addr := func(field, value string) {
 		if _, _, err := net.SplitHostPort(value); err != nil {
@@ -117,6 +152,11 @@ func (c Config) Validate() error {
 	between := func(field string, value, least, most int64) {
 		if value < least || value > most {
 			bad(field, "%d is not from %d to %d", value, least, most)
+		}
+	}
+	within := func(field string, d, least, most time.Duration) {
+		if d < least || d > most {
+			bad(field, "%v is not from %v to %v", d, least, most)
 		}
 	}
 	positive := func(field string, d time.Duration) {
@@ -132,7 +172,7 @@ func (c Config) Validate() error {
 		bad("Data", "is empty")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		bad("TLSKey", "the certificate and its key go together: set both TLSCert and TLSKey, or neither")
+		bad("TLSKey", "the certificate and its key go together: set both, or neither")
 	}
 	between("MaxConnections", int64(c.MaxConnections), 1, 1<<20)
 	between("MaxHeaderBytes", int64(c.MaxHeaderBytes), 4<<10, 1<<20)
@@ -147,17 +187,26 @@ func (c Config) Validate() error {
 	positive("ShutdownGrace", c.ShutdownGrace)
 	between("RateLimit", int64(c.RateLimit), 1, maxRateLimit)
 	between("KeyCache", int64(c.KeyCache), 1, 10_000_000)
-	if err := c.pluginLimits().Validate(); err != nil {
-		bad("Plugin", "%v", err)
+	between("PluginMemory", int64(c.PluginMemory), 64<<10, 1<<30)
+	if c.PluginMemory > 64<<10 && c.PluginMemory%(64<<10) != 0 {
+		bad("PluginMemory", "%d is no multiple of 65536", c.PluginMemory)
 	}
-	if c.PluginCompileTime < time.Second || c.PluginCompileTime > time.Minute {
-		bad("PluginCompileTime", "%v is not from 1s to 1m", c.PluginCompileTime)
-	}
+	between("PluginRowFuel", c.PluginRowFuel, 1, 1<<50)
+	between("PluginFuel", c.PluginFuel, 1, 1<<50)
+	between("PluginMaxTraps", int64(c.PluginMaxTraps), 0, 1<<30)
+	between("PluginMaxModuleBytes", int64(c.PluginMaxModuleBytes), 1<<10, 64<<20)
+	between("PluginMaxRowsOut", int64(c.PluginMaxRowsOut), 1, 1<<20)
+	between("PluginMaxBytesOut", int64(c.PluginMaxBytesOut), 1<<10, 256<<20)
+	between("PluginMaxErrors", int64(c.PluginMaxErrors), 1, 1<<10)
+	between("PluginMaxLogLines", int64(c.PluginMaxLogLines), 1, 1<<20)
+	between("PluginMaxLogBytes", int64(c.PluginMaxLogBytes), 1<<10, 64<<20)
+	within("PluginBatchTime", c.PluginBatchTime, 10*time.Millisecond, time.Minute)
+	within("PluginCompileTime", c.PluginCompileTime, time.Second, time.Minute)
 	if len(c.PluginChild) == 0 {
 		bad("PluginChild", "is empty")
 	}
 	if len(errs) == 0 {
 		return nil
 	}
-	return fmt.Errorf("configuration: %w", errors.Join(errs...))
+	return errs
 }

@@ -17,7 +17,8 @@ func (s *Server) pluginRoutes() []route {
 	const version = "/v1/plugins/{name}/versions/{v}"
 	wasm, object := []string{wasmType}, []string{jsonType}
 	return []route{
-		{method: "POST", pattern: "/v1/plugins", scope: WritePlugins, handle: s.uploadPlugin, media: wasm, maxBody: s.moduleLimit},
+		{method: "POST", pattern: "/v1/plugins", scope: WritePlugins, handle: s.uploadPlugin, media: wasm,
+			maxBody: s.moduleLimit, bodyFlag: "--plugin-max-module-bytes"},
 		{method: "GET", pattern: "/v1/plugins", scope: ReadPlugins, handle: s.listPlugins},
 		{method: "PUT", pattern: "/v1/plugins/active", scope: WritePlugins, handle: s.activatePlugin, media: object},
 		{method: "GET", pattern: "/v1/plugins/active", scope: ReadPlugins, handle: s.activePlugin},

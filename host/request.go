@@ -60,20 +60,24 @@ func (r *Request) Body() io.Reader { return &r.body }
 // ReadAll reads a whole body of at most limit bytes. The result is the caller's.
 func (r *Request) ReadAll(limit int64) ([]byte, error) {
 	if r.length > limit {
-		return nil, tooLarge(limit)
+		return nil, r.tooLarge(limit)
 	}
 	b, err := io.ReadAll(io.LimitReader(&r.body, limit+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(b)) > limit {
-		return nil, tooLarge(limit)
+		return nil, r.tooLarge(limit)
 	}
 	return b, nil
 }
 
-func tooLarge(limit int64) error {
-	return fault.New(fault.PayloadTooLarge, "the body is larger than the limit of %d bytes", limit)
+func (r *Request) tooLarge(limit int64) error {
+	flag := ""
+	if r.route.bodyFlag != "" {
+		flag = " (" + r.route.bodyFlag + ")"
+	}
+	return fault.New(fault.PayloadTooLarge, "the body is larger than the limit of %d bytes%s", limit, flag)
 }
 
 // SetHeader sets a header of the answer. Values must not come from a client

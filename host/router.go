@@ -41,6 +41,7 @@ type route struct {
 	find     func(*Request) error // 404 of what the path names
 	conflict func(*Request) error // 409
 	maxBody  func(*Request) int64 // the largest body that may be announced
+	bodyFlag string               // what sets that, for the message of a larger one; "": nothing
 
 	segs []string // of pattern
 }

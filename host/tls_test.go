@@ -156,7 +156,7 @@ func TestTLSConnectionLimit(t *testing.T) {
 func TestTLSConfig(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.TLSCert = "cert.pem"
-	want := "configuration: TLSKey: the certificate and its key go together: set both TLSCert and TLSKey, or neither"
+	want := "configuration: TLSKey: the certificate and its key go together: set both, or neither"
 	if err := cfg.Validate(); err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}

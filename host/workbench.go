@@ -27,6 +27,9 @@ type Workbench struct {
 
 // OpenWorkbench makes a Workbench with a server's limits.
 func OpenWorkbench(cfg Config) (*Workbench, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "sluice-plugins-")
 	if err != nil {
 		return nil, fmt.Errorf("make temporary folder: %w", err)

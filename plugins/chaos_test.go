@@ -87,8 +87,8 @@ func TestChaosResult(t *testing.T) {
 	f("result by two", "the result at 2050 is outside of memory or not 4-byte aligned", order(0x802))
 
 	f("rows, no source", "the result has 2 rows for 1 and no source", order(0x800, 2, 0x814, 0, 0, 0))
-	f("rows over the cap", "the result has 101 rows for 1; at most 100 for each are allowed", order(0x800, 101, 0x814, 0x814, 0, 0))
-	f("rows at the top", "the result has 4294967295 rows for 1; at most 100 for each are allowed", order(0x800, 0xFFFFFFFF, 0x814, 0x814, 0, 0))
+	f("rows over the cap", "the result has 101 rows for 1; at most 100 for each are allowed (--plugin-max-rows-out)", order(0x800, 101, 0x814, 0x814, 0, 0))
+	f("rows at the top", "the result has 4294967295 rows for 1; at most 100 for each are allowed (--plugin-max-rows-out)", order(0x800, 0xFFFFFFFF, 0x814, 0x814, 0, 0))
 
 	f("cells outside", "the result's cells at 65528 are outside of memory or not 4-byte aligned", order(0x800, 1, memoryEnd-8, 0, 0, 0))
 	f("cells at the top", "the result's cells at 4294967288 are outside of memory or not 4-byte aligned", order(0x800, 1, 0xFFFFFFF8, 0, 0, 0))
@@ -102,8 +102,8 @@ func TestChaosResult(t *testing.T) {
 
 	f("errors outside", "the result's errors at 65532 are outside of memory or not 4-byte aligned", order(0x800, 0, 0, 0, 1, memoryEnd-4))
 	f("errors unaligned", "the result's errors at 2071 are outside of memory or not 4-byte aligned", order(0x800, 0, 0, 0, 1, 0x817))
-	f("error storm", "the result has 17 errors for 1 rows; at most 16 for each are allowed", order(0x800, 0, 0, 0, 17, 0x814))
-	f("errors at the top", "the result has 4294967295 errors for 1 rows; at most 16 for each are allowed", order(0x800, 0, 0, 0, 0xFFFFFFFF, 0x814))
+	f("error storm", "the result has 17 errors for 1 rows; at most 16 for each are allowed (--plugin-max-errors)", order(0x800, 0, 0, 0, 17, 0x814))
+	f("errors at the top", "the result has 4294967295 errors for 1 rows; at most 16 for each are allowed (--plugin-max-errors)", order(0x800, 0, 0, 0, 0xFFFFFFFF, 0x814))
 	f("no errors, table outside", "the result's errors at 65540 are outside of memory or not 4-byte aligned", order(0x800, 0, 0, 0, 0, memoryEnd+4))
 
 	f("cell outside", "the cell of output row 0, column 0 is outside of memory", order(0x800, 1, 0x814, 0, 0, 0, memoryEnd, text|1, 0, text))

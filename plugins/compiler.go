@@ -190,7 +190,7 @@ func (c *compiler) runChild(ctx context.Context, r childRequest, metered []byte)
 	}
 	if used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); used > c.cpu*3/4 { // it is killed a little early
 		return nil, fault.Wrap(fault.PluginInvalid, err,
-			"compiling the module takes more than %v; split its largest functions, and nest loops less", c.cpu)
+			"compiling the module takes more than %v (--plugin-compile-time); split its largest functions, and nest loops less", c.cpu)
 	}
 	if text := string(stderr.bytes); strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") {
 		return nil, fault.Wrap(fault.PluginInvalid, err,

@@ -87,7 +87,7 @@ func (l Limits) Validate() error {
 // meter returns the limits of what a module may declare.
 func (l Limits) meter() meter.Limits {
 	m := meter.DefaultLimits()
-	m.MaxModuleBytes = l.ModuleBytes
+	m.MaxModuleBytes, m.MaxOutputBytes = l.ModuleBytes, max(m.MaxOutputBytes, 4*l.ModuleBytes)
 	m.MaxMemoryPages = l.MemoryBytes / pageBytes
 	return m
 }

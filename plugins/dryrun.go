@@ -114,6 +114,9 @@ func dryRun(ctx context.Context, m *module, limits Limits, patience time.Duratio
 	if err != nil {
 		t.ended(err)
 	}
+	if s.traps.Load() > trialTraps {
+		t.Problem = fmt.Sprintf("the plugin trapped on more than %d rows; the errors say why", trialTraps)
+	}
 	for _, f := range in.Faults {
 		t.Errors = append(t.Errors, ReportError{f.Row + 1, string(f.Code), f.Message})
 	}

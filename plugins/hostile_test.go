@@ -229,7 +229,7 @@ func TestSpinOnEveryRow(t *testing.T) {
 			}
 		}
 		_, _, err := process(s, rowsOf(rows...))
-		want := fmt.Sprintf("import_failed: the plugin trapped on more than %d rows; the last: the plugin trapped", limits.MaxTraps)
+		want := fmt.Sprintf("import_failed: the plugin trapped on more than %d rows (--plugin-max-traps); the last: the plugin trapped", limits.MaxTraps)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: past the limit: %v", name, err)
 		}
@@ -248,7 +248,7 @@ func TestSlowGuestFailsTheJob(t *testing.T) {
 	limits.FuelPerBatch, limits.FuelPerRow = 1<<40, 1<<40
 	s := mustDirect(t, guiltyGuest(spin("")), &limits, "a")
 	_, _, err := process(s, rowsOf([]string{"!"}))
-	want := "import_failed: the plugin ran for more than 5ms on one batch; make it touch less memory, or raise the limit of a batch's time: out of time"
+	want := "import_failed: the plugin ran for more than 5ms on one batch; make it touch less memory, or raise the limit of a batch's time (--plugin-batch-time): out of time"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}

@@ -146,7 +146,7 @@ func (w *work) call(ctx context.Context, rows []uint32, e *effort, fuel int64, f
 	}
 	if w.got.bytes > w.room {
 		s.put(ctx, in)
-		return spent, wasFresh, fault.New(fault.ImportFailed, "the plugin answered more than %d bytes for one batch", 4*s.box.limits.BytesOut)
+		return spent, wasFresh, fault.New(fault.ImportFailed, "the plugin answered more than %d bytes for one batch, four times --plugin-max-bytes-out", 4*s.box.limits.BytesOut)
 	}
 	w.room -= w.got.bytes
 	w.got.copyOut(&w.send, w.out, w.g.answer.pass)
@@ -182,7 +182,7 @@ func (w *work) count() error {
 	s := w.s
 	if most := s.box.limits.MaxTraps; s.traps.Add(1) > int64(most) && s.failure == nil {
 		last := w.send.in.Faults[len(w.send.in.Faults)-1].Message
-		err := fault.New(fault.ImportFailed, "the plugin trapped on more than %d rows; the last: %s", most, clip(last, abi.MaxMessage))
+		err := fault.New(fault.ImportFailed, "the plugin trapped on more than %d rows (--plugin-max-traps); the last: %s", most, clip(last, abi.MaxMessage))
 		if !s.trial {
 			return err
 		}

@@ -39,10 +39,10 @@ func (g *incoming) check(mem []byte, ptr uint32, l Limits) error {
 	}
 	g.mem, g.result = mem, r
 	if uint64(r.Rows) > uint64(g.rows)*uint64(l.RowsOut) {
-		return trapf("the result has %d rows for %d; at most %d for each are allowed", r.Rows, g.rows, l.RowsOut)
+		return trapf("the result has %d rows for %d; at most %d for each are allowed (--plugin-max-rows-out)", r.Rows, g.rows, l.RowsOut)
 	}
 	if uint64(r.Errors) > uint64(g.rows)*uint64(l.ErrorsOut) {
-		return trapf("the result has %d errors for %d rows; at most %d for each are allowed", r.Errors, g.rows, l.ErrorsOut)
+		return trapf("the result has %d errors for %d rows; at most %d for each are allowed (--plugin-max-errors)", r.Errors, g.rows, l.ErrorsOut)
 	}
 	if r.Source == 0 && r.Rows != 0 && int(r.Rows) != g.rows {
 		return trapf("the result has %d rows for %d and no source", r.Rows, g.rows)
@@ -82,7 +82,7 @@ func (g *incoming) checkSource(l Limits) error {
 			last, run = row, 0
 		}
 		if run++; run > l.RowsOut {
-			return trapf("row %d has more than %d output rows", row, l.RowsOut)
+			return trapf("row %d has more than %d output rows (--plugin-max-rows-out)", row, l.RowsOut)
 		}
 	}
 	return nil
@@ -128,7 +128,7 @@ func (g *incoming) checkCells(l Limits) error {
 		}
 		// The sum comes first: it bounds the work that the checks below do.
 		if pointed += n; fixed+pointed > most {
-			return trapf("the result has more than %d bytes", l.BytesOut)
+			return trapf("the result has more than %d bytes (--plugin-max-bytes-out)", l.BytesOut)
 		}
 		if kind := uint8(meta >> abi.KindShift); kind != abi.KindText {
 			if what := g.badKind(kind, ptr, n); what != "" {

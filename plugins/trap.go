@@ -50,7 +50,7 @@ var errLate = errors.New("out of time")
 
 func outOfTime(limit time.Duration) *stopped {
 	return &stopped{fault.Wrap(fault.ImportFailed, errLate,
-		"the plugin ran for more than %v on one batch; make it touch less memory, or raise the limit of a batch's time", limit)}
+		"the plugin ran for more than %v on one batch; make it touch less memory, or raise the limit of a batch's time (--plugin-batch-time)", limit)}
 }
 
 const maxFrames = 4

@@ -93,7 +93,7 @@ func TestInternalError(t *testing.T) {
 
 func TestServeRefused(t *testing.T) {
 	dir := t.TempDir()
-	run(nil, "", "serve", "--addr", "nowhere", "--data", dir).want(t, exitNotDone, `Addr: "nowhere" is not host:port`)
+	run(nil, "", "serve", "--addr", "nowhere", "--data", dir).want(t, exitNotDone, `--addr: "nowhere" is not host:port`)
 	run([]string{"SLUICE_PLUGIN_MEMORY=1"}, "", "serve", "--addr", "127.0.0.1:0", "--admin-addr", "", "--data", dir).
-		want(t, exitNotDone, "MemoryBytes is 1; it must be a multiple of 65536 up to 1 GiB")
+		want(t, exitNotDone, "--plugin-memory: 1 is not from 65536 to 1073741824\n")
 }

@@ -27,23 +27,33 @@ type pluginsCmd struct {
 // pluginLimits are a server's limits of one plugin; tests on this machine have the
 // same ones.
 type pluginLimits struct {
-	PluginMemory      int           `help:"Bytes of memory of one instance of a plugin." default:"${plugin_memory}"`
-	PluginRowFuel     int64         `help:"Fuel that a plugin may burn on one row." default:"${plugin_row_fuel}"`
-	PluginFuel        int64         `help:"Fuel that a plugin may burn on one batch of rows." default:"${plugin_fuel}"`
-	PluginMaxTraps    int           `help:"Rows on which a plugin may trap before its job fails." default:"${plugin_max_traps}"`
-	PluginCompileTime time.Duration `help:"Processor time that compiling and trying a module may take." default:"${plugin_compile_time}"`
+	PluginMemory         int           `help:"Bytes of memory of one instance of a plugin." default:"${plugin_memory}"`
+	PluginRowFuel        int64         `help:"Fuel that a plugin may burn on one row." default:"${plugin_row_fuel}"`
+	PluginFuel           int64         `help:"Fuel that a plugin may burn on one batch of rows." default:"${plugin_fuel}"`
+	PluginBatchTime      time.Duration `help:"Processor time that a plugin may take for one batch of rows, tried again or not; past it the job fails." default:"${plugin_batch_time}"`
+	PluginMaxTraps       int           `help:"Rows on which a plugin may trap before its job fails." default:"${plugin_max_traps}"`
+	PluginMaxRowsOut     int           `help:"Records that a plugin may make of one row." default:"${plugin_max_rows_out}"`
+	PluginMaxBytesOut    int           `help:"Bytes that a plugin may answer in one call." default:"${plugin_max_bytes_out}"`
+	PluginMaxErrors      int           `help:"Errors that a plugin may report of one row." default:"${plugin_max_errors}"`
+	PluginMaxLogLines    int           `help:"Lines that are kept of a plugin's log of one job." default:"${plugin_max_log_lines}"`
+	PluginMaxLogBytes    int           `help:"Bytes that are kept of a plugin's log of one job." default:"${plugin_max_log_bytes}"`
+	PluginMaxModuleBytes int           `help:"Largest module of a plugin." default:"${plugin_max_module_bytes}"`
+	PluginCompileTime    time.Duration `help:"Processor time that compiling and trying a module may take." default:"${plugin_compile_time}"`
 }
 
 func (l pluginLimits) apply(cfg *host.Config) {
 	cfg.PluginMemory, cfg.PluginRowFuel, cfg.PluginFuel = l.PluginMemory, l.PluginRowFuel, l.PluginFuel
-	cfg.PluginMaxTraps, cfg.PluginCompileTime = l.PluginMaxTraps, l.PluginCompileTime
+	cfg.PluginMaxTraps, cfg.PluginBatchTime, cfg.PluginCompileTime = l.PluginMaxTraps, l.PluginBatchTime, l.PluginCompileTime
+	cfg.PluginMaxModuleBytes, cfg.PluginMaxRowsOut, cfg.PluginMaxBytesOut = l.PluginMaxModuleBytes, l.PluginMaxRowsOut, l.PluginMaxBytesOut
+	cfg.PluginMaxErrors, cfg.PluginMaxLogLines, cfg.PluginMaxLogBytes = l.PluginMaxErrors, l.PluginMaxLogLines, l.PluginMaxLogBytes
 }
 
 // workbench runs modules on this machine; close it.
 func (l pluginLimits) workbench() (*host.Workbench, error) {
 	cfg := host.DefaultConfig()
 	l.apply(&cfg)
-	return host.OpenWorkbench(cfg)
+	bench, err := host.OpenWorkbench(cfg)
+	return bench, badFlags(err)
 }
 
 // readModule reads a file that must hold a Wasm module.

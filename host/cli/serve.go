@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
+	"strings"
 	"time"
 
 	"sluice/host"
@@ -33,17 +36,24 @@ type serveCmd struct {
 func serveDefaults() map[string]string {
 	d := host.DefaultConfig()
 	return map[string]string{
-		"max_stream_bytes":    fmt.Sprint(d.MaxStreamBytes),
-		"max_report_bytes":    fmt.Sprint(d.MaxReportBytes),
-		"max_connections":     fmt.Sprint(d.MaxConnections),
-		"max_queued_jobs":     fmt.Sprint(d.MaxQueuedJobs),
-		"rate_limit":          fmt.Sprint(d.RateLimit),
-		"plugin_memory":       fmt.Sprint(d.PluginMemory),
-		"plugin_row_fuel":     fmt.Sprint(d.PluginRowFuel),
-		"plugin_fuel":         fmt.Sprint(d.PluginFuel),
-		"plugin_max_traps":    fmt.Sprint(d.PluginMaxTraps),
-		"plugin_compile_time": d.PluginCompileTime.String(),
-		"shutdown_grace":      d.ShutdownGrace.String(),
+		"max_stream_bytes":        fmt.Sprint(d.MaxStreamBytes),
+		"max_report_bytes":        fmt.Sprint(d.MaxReportBytes),
+		"max_connections":         fmt.Sprint(d.MaxConnections),
+		"max_queued_jobs":         fmt.Sprint(d.MaxQueuedJobs),
+		"rate_limit":              fmt.Sprint(d.RateLimit),
+		"plugin_memory":           fmt.Sprint(d.PluginMemory),
+		"plugin_row_fuel":         fmt.Sprint(d.PluginRowFuel),
+		"plugin_fuel":             fmt.Sprint(d.PluginFuel),
+		"plugin_max_traps":        fmt.Sprint(d.PluginMaxTraps),
+		"plugin_compile_time":     d.PluginCompileTime.String(),
+		"plugin_batch_time":       d.PluginBatchTime.String(),
+		"plugin_max_rows_out":     fmt.Sprint(d.PluginMaxRowsOut),
+		"plugin_max_bytes_out":    fmt.Sprint(d.PluginMaxBytesOut),
+		"plugin_max_errors":       fmt.Sprint(d.PluginMaxErrors),
+		"plugin_max_log_lines":    fmt.Sprint(d.PluginMaxLogLines),
+		"plugin_max_log_bytes":    fmt.Sprint(d.PluginMaxLogBytes),
+		"plugin_max_module_bytes": fmt.Sprint(d.PluginMaxModuleBytes),
+		"shutdown_grace":          d.ShutdownGrace.String(),
 	}
 }
 
@@ -59,6 +69,29 @@ func (c *serveCmd) config() host.Config {
 	return cfg
 }
 
+// badFlags names the flags where host names its Config's fields.
+func badFlags(err error) error {
+	var bad host.ConfigError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	lines := make([]string, len(bad))
+	for i, p := range bad {
+		lines[i] = flagOf(p.Field) + ": " + p.Problem
+	}
+	return misuse("%s", strings.Join(lines, "\n"))
+}
+
+var (
+	wordEnd = regexp.MustCompile(`([a-z])([A-Z])`)
+	nameEnd = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
+)
+
+// flagOf is the flag that sets a field: they have the same name.
+func flagOf(field string) string {
+	return "--" + strings.ToLower(nameEnd.ReplaceAllString(wordEnd.ReplaceAllString(field, "$1-$2"), "$1-$2"))
+}
+
 // Run serves until the context ends, then stops within the grace.
 func (c *serveCmd) Run(p *process) error {
 	opts := &slog.HandlerOptions{Level: c.LogLevel}
@@ -69,7 +102,7 @@ func (c *serveCmd) Run(p *process) error {
 	prepareHeap()
 	server, err := host.Open(p.ctx, c.config(), log)
 	if err != nil {
-		return err
+		return badFlags(err)
 	}
 	scheme := "http"
 	if c.TLSCert != "" {

@@ -12,7 +12,7 @@ import "sluice/engine/fault"
 // ABI's exports are missing or mistyped.
 func Rewrite(wasm []byte, lim Limits) (out []byte, info *Info, err error) {
 	if len(wasm) > lim.MaxModuleBytes {
-		return nil, nil, reject("module: %d bytes are over the limit of %d; strip it or leave out dependencies (Go: -ldflags=-s)", len(wasm), lim.MaxModuleBytes)
+		return nil, nil, reject("module: %d bytes are over the limit of %d (--plugin-max-module-bytes); strip it or leave out dependencies (Go: -ldflags=-s)", len(wasm), lim.MaxModuleBytes)
 	}
 	m, perr := parse(wasm, lim)
 	if perr != nil {

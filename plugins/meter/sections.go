@@ -130,7 +130,7 @@ func (m *module) readMemory(c *cursor) {
 		case max > 1<<16 || min > 1<<16:
 			c.fail("more than 65536 pages of memory")
 		case int64(min) > int64(m.lim.MaxMemoryPages):
-			c.fail("starts with %d pages of memory, over the limit of %d; lower the initial memory", min, m.lim.MaxMemoryPages)
+			c.fail("starts with %d pages of memory, over the limit of %d (--plugin-memory); lower the initial memory", min, m.lim.MaxMemoryPages)
 		case max < min:
 			c.fail("the maximum of %d pages is below the minimum of %d", max, min)
 		}
