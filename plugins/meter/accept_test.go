@@ -75,6 +75,43 @@ func TestRemapping(t *testing.T) {
 	}
 }
 
+// Several tables are the module's own affair: each instruction finds its own one,
+// on both engines, for the same fuel.
+func TestTables(t *testing.T) {
+	b := newBuilder()
+	b.tables = [][]byte{{0x70, 0, 3}, {0x70, 1, 2, 2}, {0x6f, 0, 5}}
+	seven := b.fn(tI32, nil, 0x41, 7)
+	b.fn(tI32, nil, 0x41, 9)
+	b.elems = [][]byte{cat([]byte{2, 1, 0x41, 0, 0x0b, 0, 2}, u(seven), u(seven+1)), cat([]byte{1, 0, 1}, u(seven))}
+	call := func(table, entry byte) []byte { return []byte{0x41, entry, 0x11, tI32, table} }
+	add := []byte{0x6a}
+	b.run("run", tI32, nil, cat(
+		[]byte{0x41, 1, 0x41, 0, 0x41, 2, 0xfc, 14, 0, 1}, // table.copy: 1 and 2 of the first are the second
+		[]byte{0x41, 0, 0x41, 0, 0x41, 1, 0xfc, 12, 1, 0}, // table.init: 0 of the first is seven
+		call(1, 0), call(1, 1), add, call(0, 0), add, call(0, 2), add,
+		[]byte{0xfc, 16, 0}, add, []byte{0xfc, 16, 1}, add, []byte{0xfc, 16, 2}, add, // table.size
+		[]byte{0x41, 4, 0x25, 2, 0xd1}, add)...) // table.get, ref.is_null
+	b.run("behind", tI32, nil, call(1, 2)...)
+	out, info, err := Rewrite(b.bytes(), DefaultLimits())
+	if err != nil || info.TableEntries != 10 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	var spent []int64
+	for _, e := range engines(t) {
+		g := e.start(t, out)
+		if got, err := g.call("run"); err != nil || got[0] != 7+9+7+9+3+2+5+1 {
+			t.Errorf("%s: %v, %v", e.name, got, err)
+		}
+		spent = append(spent, g.spent())
+		if _, err := g.call("behind"); err == nil {
+			t.Errorf("%s: an entry behind the second table's end was called", e.name)
+		}
+	}
+	if spent[0] != spent[1] {
+		t.Errorf("fuel is %d compiled and %d interpreted", spent[0], spent[1])
+	}
+}
+
 func TestMemoryMaximum(t *testing.T) {
 	f := func(memory []byte, wantMin, wantMax int) {
 		t.Helper()

@@ -33,7 +33,7 @@ func DefaultLimits() Limits {
 		MaxOutputBytes:  32 << 20,
 		MaxMemoryPages:  1024,
 		MaxTableEntries: 1 << 16,
-		MaxTables:       1,
+		MaxTables:       16,
 		MaxTypes:        20_000,
 		MaxParams:       128,
 		MaxImports:      256,

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,9 @@ func TestRefuse(t *testing.T) {
 	f("large body", code(rep(1<<20, 0x01)...), "code section: function 0 has 1048578 bytes, over the limit of 1048576; split it up")
 	f("large br_table", code(cat([]byte{0x41, 0, 0x0e}, u(20_001), make([]byte, 20_002))...), "function 0: 20001 branch targets are over the limit of 20000")
 	f("second memory", build(func(b *builder) { b.memory = append(b.memory, []byte{0, 1}) }), "memory section: 2 memories are over the limit of 1")
-	f("second table", build(func(b *builder) { b.tables = [][]byte{{0x70, 0, 1}, {0x70, 0, 1}} }), "table section: 2 tables are over the limit of 1")
+	f("17 tables", build(func(b *builder) { b.tables = slices.Repeat([][]byte{{0x70, 0, 1}}, 17) }), "table section: 17 tables are over the limit of 16")
+	f("large tables together", build(func(b *builder) { b.tables = slices.Repeat([][]byte{cat([]byte{0x70, 0}, u(30_000))}, 3) }),
+		"table section: 90000 table entries are over the limit of 65536")
 	f("large table", build(func(b *builder) { b.tables = [][]byte{cat([]byte{0x70, 0}, u(65_537))} }), "table section: 65537 table entries are over the limit of 65536")
 	f("large memory", build(func(b *builder) { b.memory = [][]byte{cat([]byte{0}, u(1025))} }), "memory section: starts with 1025 pages of memory, over the limit of 1024 (--plugin-memory); lower the initial memory")
 	f("memory over 4 GiB", build(func(b *builder) { b.memory = [][]byte{cat([]byte{0}, u(65_537))} }), "memory section: more than 65536 pages of memory")
