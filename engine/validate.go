@@ -30,7 +30,8 @@ func (v *validator) record(dst []byte, p *plan, b *batch.Batch, row []batch.Cell
 	v.scratch = v.scratch[:0]
 	for f := range company.TextFields {
 		if col := v.pick(row, p.text[f]); col != none {
-			v.text(company.Field(f), p.names[col], b, row[col])
+			c := row[col]
+			v.text(company.Field(f), p.names[col], c.Kind(), b.Bytes(c), v.valid && wholeText(b.Arena, c))
 		}
 	}
 	if col := v.pick(row, p.tags); col != none {
@@ -82,10 +83,9 @@ func (v *validator) fail(column string, code fault.Code, message string) {
 }
 
 // text sets a text field. Blank text leaves it as it is, null clears it, but for
-// the name, which a company can't be without.
-func (v *validator) text(f company.Field, column string, b *batch.Batch, c batch.Cell) {
-	val := b.Bytes(c)
-	switch c.Kind() {
+// the name, which a company can't be without. valid says that val is UTF-8.
+func (v *validator) text(f company.Field, column string, kind batch.Kind, val []byte, valid bool) {
+	switch kind {
 	case batch.Null:
 		if f == company.Name {
 			v.fail(column, fault.Required, "name is null, and a company can't be without one; give it one, or leave it out of an update")
@@ -95,7 +95,7 @@ func (v *validator) text(f company.Field, column string, b *batch.Batch, c batch
 		return
 	case batch.JSON:
 		if kind, val, ok := v.plain(val); ok {
-			v.text(f, column, kind, val)
+			v.text(f, column, kind, val, false)
 			return
 		}
 		v.fail(column, fault.InvalidType, f.String()+" takes text, not a JSON array or object")
@@ -104,7 +104,7 @@ func (v *validator) text(f company.Field, column string, b *batch.Batch, c batch
 	if blank(val) {
 		return
 	}
-	if !(v.valid && wholeText(b.Arena, c)) && !v.utf8(column, val) {
+	if !valid && !v.utf8(column, val) {
 		return
 	}
 	if f == company.Domain {
@@ -274,7 +274,7 @@ func (v *validator) long(column, what string, val []byte, max int) bool {
 // that it is valid too. A plugin may have cut one in two.
 func wholeText(arena []byte, c batch.Cell) bool {
 	at, end := int(c.Off), int(c.Off)+c.Len()
-	return utf8.RuneStart(arena[at]) && (end == len(arena) || utf8.RuneStart(arena[end]))
+	return at == end || utf8.RuneStart(arena[at]) && (end == len(arena) || utf8.RuneStart(arena[end]))
 }
 
 // blank reports whether p is empty or only white space.
