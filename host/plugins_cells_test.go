@@ -32,7 +32,9 @@ func TestPluginAnswersJSON(t *testing.T) {
 		`city=false custom={"x":true} domain=a.example name=true tags=["one","two","3","false"]`)
 	f("blank text", `"a.example","",'" "',"",""`, updated,
 		`city=false custom={"x":true} domain=a.example name=true tags=["one","two","3","false"]`)
-	f("null", `"a.example",null,null,null,null`, updated, `domain=a.example name=true`)
+	f("null name", `"a.example",null,null,null,null`, "200 completed 0+0+0+1=1 [1:2 name required]",
+		`city=false custom={"x":true} domain=a.example name=true tags=["one","two","3","false"]`)
+	f("null", `"a.example",,null,null,null`, updated, `domain=a.example name=true`)
 	f("arrays", `"a.example",[1],,["y"],`, "200 completed 0+0+0+1=1 [1:2 name invalid_type]", `domain=a.example name=true`)
 	f("tags", `"a.example",,,'["y","z"]',`, updated, `domain=a.example name=true tags=["y","z"]`)
 	f("objects", `"a.example",,{},{},{}`, "200 completed 0+0+0+1=1 [1:2 city invalid_type] [1:2 tags invalid_type] [1:2 custom.x invalid_type]",

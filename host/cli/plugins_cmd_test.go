@@ -162,7 +162,7 @@ func TestPluginsTest(t *testing.T) {
 	data := "../../plugins/examples/cleaner/testdata/companies.csv"
 	table := run(nil, "", "plugins", "test", cleaner, "--data", data).want(t, exitDone,
 		"cleaner 1.0.0: Tidies names, domains, countries and company sizes\nROW  OUTCOME  name", " fuel a row; about ", " rows/s on one core")
-	if lines := strings.Split(table.stdout, "\n"); len(lines) < 10 || !strings.HasPrefix(lines[2], "1    ok ") {
+	if lines := strings.Split(table.stdout, "\n"); len(lines) < 12 || !strings.HasPrefix(lines[2], "1    ok ") {
 		t.Errorf("%s", table.stdout)
 	}
 	plain := run(nil, "", "plugins", "test", cleaner, "--data", data, "--plain").want(t, exitDone)
@@ -170,18 +170,18 @@ func TestPluginsTest(t *testing.T) {
 		t.Errorf("%s\n%s", plain.stdout, again.stdout)
 	}
 	trial := decode[host.Trial](t, run(nil, "", "plugins", "test", cleaner, "--data", data, "--json"))
-	if trial.RowCount != 8 || trial.FuelPerRow <= 0 || trial.RowsPerSecond <= 0 || trial.Plugin.Name != "cleaner" {
+	if trial.RowCount != 10 || trial.FuelPerRow <= 0 || trial.RowsPerSecond <= 0 || trial.Plugin.Name != "cleaner" {
 		t.Errorf("%+v", trial)
 	}
 
 	expect := filepath.Join(t.TempDir(), "expect.txt")
 	with := []string{"plugins", "test", cleaner, "--data", data, "--expect", expect}
 	run(nil, "", with...).refused(t, "open "+expect+": no such file or directory; --write makes it")
-	run(nil, "", append(with, "--write")...).want(t, exitDone, expect+" says now what becomes of 8 rows\n")
+	run(nil, "", append(with, "--write")...).want(t, exitDone, expect+" says now what becomes of 10 rows\n")
 	if wrote, err := os.ReadFile(expect); err != nil || string(wrote) != plain.stdout {
 		t.Errorf("%v %s", err, wrote)
 	}
-	run(nil, "", with...).want(t, exitDone, expect+" is what became of 8 rows: ok\n")
+	run(nil, "", with...).want(t, exitDone, expect+" is what became of 10 rows: ok\n")
 	if err := os.WriteFile(expect, []byte(strings.Replace(plain.stdout, "row 1\n", "row 1 skipped\n", 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
