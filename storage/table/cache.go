@@ -20,8 +20,11 @@ type cache struct {
 type cached struct {
 	bytes int64
 	used  atomic.Bool
-	gone  bool // under cache.mu
 	evict func()
+
+	// Under cache.mu.
+	place int  // in the ring, from 1; 0: not there
+	gone  bool // for good
 }
 
 // touch says that c was used.
@@ -43,29 +46,35 @@ func (c *cache) add(e *cached) {
 			c.hand = 0
 		}
 		v := c.ring[c.hand]
-		if !v.gone && v.used.Swap(false) {
+		if v.used.Swap(false) {
 			c.hand++
 			continue
 		}
-		if !v.gone {
-			v.gone = true
-			c.bytes -= v.bytes
-			v.evict()
-		}
-		last := len(c.ring) - 1
-		c.ring[c.hand], c.ring[last] = c.ring[last], nil
-		c.ring = c.ring[:last]
+		c.remove(v)
+		v.evict()
 	}
 	c.ring = append(c.ring, e)
+	e.place = len(c.ring)
 	c.bytes += e.bytes
 }
 
-// drop stops counting e, which its owner has replaced.
+// drop forgets e, which its owner has replaced.
 func (c *cache) drop(e *cached) {
 	c.mu.Lock()
-	if !e.gone {
-		e.gone = true
-		c.bytes -= e.bytes
-	}
+	c.remove(e)
 	c.mu.Unlock()
+}
+
+// remove takes e out of the ring, so that nothing here keeps its memory; it never
+// comes back. c.mu is held.
+func (c *cache) remove(e *cached) {
+	e.gone = true
+	if e.place == 0 {
+		return
+	}
+	last := len(c.ring) - 1
+	c.ring[e.place-1] = c.ring[last]
+	c.ring[e.place-1].place = e.place
+	c.ring[last] = nil
+	c.ring, c.bytes, e.place = c.ring[:last], c.bytes-e.bytes, 0
 }
