@@ -64,6 +64,11 @@ func TestStop(t *testing.T) {
 	b.tables = [][]byte{cat([]byte{0x70, 0}, u(1<<16))}
 	f("table.copy", b.run("run", tVoid, nil, 0x03, 0x40, 0x41, 0, 0x41, 0, 0x41, 0x80, 0x80, 4, 0xfc, 14, 0, 0, 0x0c, 0, 0x0b))
 
+	// A loop in a function that is too cheap for a check on entry.
+	b = newBuilder()
+	loop := b.fn(tVoid, nil, 0x03, 0x40, 0x0c, 0, 0x0b)
+	f("loop in a cheap function", b.run("run", tVoid, nil, 0x10, byte(loop)))
+
 	// Calls without a loop: 2^40, each function calling the one before twice.
 	b = newBuilder()
 	last := b.fn(tVoid, nil)
@@ -112,6 +117,9 @@ func TestOverdraft(t *testing.T) {
 	b := newBuilder()
 	leaf := b.fn(tVoid, nil, rep(90, 0x41, 0, 0x1a)...)
 	f("calls of cheap functions", forever(b, rep(1000, 0x10, byte(leaf))))
+	b = newBuilder()
+	leaf = b.fn(tVoid, nil, cat(rep(40, 0x41, 0, 0x1a), []byte{0x03, 0x40, 0x0b}, rep(50, 0x41, 0, 0x1a))...)
+	f("calls of cheap loops", forever(b, rep(1000, 0x10, byte(leaf))))
 	b = newBuilder()
 	last := b.fn(tVoid, nil)
 	for range 100 {

@@ -22,7 +22,7 @@ const (
 const (
 	longest       = 2048 // a stretch without a check gets one
 	longestTail   = 256  // so does the end of a function, as returns may add up
-	longestCallee = 200  // a function that costs no more in all has no check
+	longestCallee = 200  // a function whose code costs no more has no check on entry
 )
 
 // open starts a segment at the current place.

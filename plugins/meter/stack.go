@@ -16,7 +16,7 @@ type verdict struct {
 	counted    bool // its frame is taken from the stack budget
 	unchecked  bool // it charges, but leaves the check to its callers
 	frameBytes int
-	bound      int // of an unchecked function: the most that a call costs
+	bound      int // of an unchecked function: the most that it runs unseen
 }
 
 // stack is what a counted function takes from the meter.
@@ -36,7 +36,7 @@ type need struct {
 // small, so that they do without the stack bound's instructions or the check.
 type callGraph struct {
 	frame   []int    // bytes of each function's own frame
-	cost    []int    // of all its code run once, longestCallee+1 for a loop
+	cost    []int    // of all its code run once: no more runs between the checks of loops
 	opaque  []bool   // calls indirectly
 	callees []uint32 // of all functions, one after the other
 	ends    []int    // where each function's callees end
@@ -50,7 +50,7 @@ func (g *callGraph) add(w *walker) {
 	for _, s := range w.segments {
 		cost += s.cost
 	}
-	if w.loops || w.sizes {
+	if w.sizes { // what moves memory is faster when it looks first
 		cost = longestCallee + 1
 	}
 	g.frame = append(g.frame, frameOverhead+slot*(w.locals+len(w.sig.Results)+w.highest))
