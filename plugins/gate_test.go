@@ -12,9 +12,10 @@ import (
 
 func TestGateBoundsAndIsFair(t *testing.T) {
 	// One tenant has six guests, the other one, for two places; each runs turns of
-	// one unit, and ends its turn once all others wait. So nothing but the gate
-	// decides who is next, and the greedy one must not get more than its half, and
-	// the small one, which can use one place, has it.
+	// one unit. The two that run end their turns together, once all others wait, so
+	// that nothing but the gate decides who is next, and no scheduler how long a turn
+	// is. The greedy one must not get more than its half, and the small one, which can
+	// use one place, has it.
 	g := newGate(2)
 	ctx := context.Background()
 	const unit = time.Millisecond
@@ -31,6 +32,8 @@ func TestGateBoundsAndIsFair(t *testing.T) {
 		return n
 	}
 	const guests, places, allTurns = 7, 2, 200
+	meet, over := make(chan struct{}), make(chan struct{})
+	end := sync.OnceFunc(func() { close(over) })
 	guest := func(tenant string) {
 		defer wg.Done()
 		if err := g.enter(ctx, tenant); err != nil {
@@ -43,7 +46,13 @@ func TestGateBoundsAndIsFair(t *testing.T) {
 			for all.Load() < allTurns && waiting() < guests-places {
 				runtime.Gosched()
 			}
+			select {
+			case meet <- struct{}{}:
+			case <-meet:
+			case <-over:
+			}
 			if all.Add(1) > allTurns {
+				end()
 				running.Add(-1)
 				g.leave(tenant, unit)
 				return
