@@ -107,6 +107,9 @@ func (kv *KV) collect(ctx context.Context, ratio float64) error {
 		if err := kv.roomToCollect(int(kv.cfg.ValueLogFileSize)); err != nil {
 			return err
 		}
+		if err := verifyNext(kv.cfg.Dir); err != nil {
+			return err
+		}
 		err := kv.db.RunValueLogGC(ratio)
 		if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) {
 			break

@@ -190,6 +190,39 @@ func TestFlippedValueLog(t *testing.T) {
 	}
 }
 
+// A collection leaves a damaged file alone: Badger would remove it with all that is
+// behind the damage.
+func TestCollectDamagedLog(t *testing.T) {
+	const pairs = 100
+	dir := closed(t, pairs)
+	path := oldest(t, dir, ".vlog")
+	flip(t, path, 60_000, 2)
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kv.Close()
+	for i := 5; i < 30; i++ { // of which most lie behind it
+		if err := kv.Commit(context.Background(), pair(i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = kv.Compact(context.Background())
+	if !errors.Is(err, storage.ErrDamaged) || !strings.Contains(err.Error(), path+", entry at byte ") {
+		t.Fatal(err)
+	}
+	if lost := right(t, kv, pairs); lost > 1 {
+		t.Fatalf("%d values lost", lost)
+	}
+	flip(t, path, 60_000, 2)
+	if err := kv.Compact(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if lost := right(t, kv, pairs); lost != 0 || oldest(t, dir, ".vlog") == path {
+		t.Fatalf("%d values lost, the first file is %s", lost, oldest(t, dir, ".vlog"))
+	}
+}
+
 // One in the list of tables, or in a value log's head, is said at the start.
 func TestFlippedHeads(t *testing.T) {
 	dir := closed(t, 30)
