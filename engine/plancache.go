@@ -8,8 +8,8 @@ import (
 
 // Bounds of a planCache.
 const (
-	maxPlans       = 256
-	maxPlanColumns = 64
+	maxPlans     = 256
+	maxPlanBytes = 4 << 10 // of a plan's keys
 )
 
 // planCache keeps the plans of JSON keys: a client's small imports have the same
@@ -27,14 +27,15 @@ func newPlanCache() *planCache {
 
 // of returns the plan of keys, which may be shared.
 func (c *planCache) of(keys []string) *plan {
-	if len(keys) > maxPlanColumns {
-		return keyPlan(keys)
-	}
 	var h maphash.Hash
 	h.SetSeed(c.seed)
+	bytes := 0
 	for _, k := range keys {
 		_, _ = h.WriteString(k)
 		_ = h.WriteByte(0)
+		if bytes += len(k) + 16; bytes > maxPlanBytes {
+			return keyPlan(keys)
+		}
 	}
 	sum := h.Sum64()
 	c.mu.RLock()

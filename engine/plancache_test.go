@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -24,6 +25,10 @@ func TestPlanCache(t *testing.T) {
 	}
 	if q := c.of(keys); q.names[0] != "city" {
 		t.Errorf("keys %v have the plan of %v", keys, q.names)
+	}
+	long := []string{strings.Repeat("k", maxPlanBytes)}
+	if c.of(long) == c.of(long) {
+		t.Error("a plan of long keys is kept")
 	}
 	for i := range maxPlans + 1 {
 		c.of([]string{fmt.Sprint(i)})

@@ -46,6 +46,21 @@ func TestPluginTrialOutputs(t *testing.T) {
 		" [5:6 name required] [6:7 name required] [9:10 domain chaos] [10:11 plugin_trap]")
 }
 
+// A plugin that remembers fails rows that come again. The trial runs it again for its
+// speed, and tells of the first time alone.
+func TestPluginTrialOfOneThatRemembers(t *testing.T) {
+	c := newPluginHouse(t)
+	c.use("remembers", plugintest.Guest{Answer: `{"columns":["name","domain"]}`,
+		Data: []plugintest.Data{{At: 0x1000, Bytes: "\x00\x00\x00\x00\xff\xff\xff\xff\x40\x10\x00\x00\x05\x00\x00\x00\x40\x10\x00\x00\x05\x00\x00\x00"}, {At: 0x1040, Bytes: "again"}},
+		Process: plugintest.EchoProcess + `
+			i32.const 0x80c i32.const 0x1080 i32.load 0 i32.store 0
+			i32.const 0x810 i32.const 0x1000 i32.store 0
+			i32.const 0x1080 i32.const 1 i32.store 0`}.Bytes())
+	if d := c.trial("remembers", "", "name,domain\nA,a.example\nB,b.example\n"); d.brief() != "1:A,a.example 2:B,b.example" {
+		t.Errorf("got %s", d.brief())
+	}
+}
+
 // Past the limit of traps an import fails; a trial tells of every row and of that.
 func TestPluginTrialPastTheTraps(t *testing.T) {
 	c := newPluginHouse(t, func(c *Config) { c.PluginMaxTraps = 3 })

@@ -3,6 +3,7 @@ package plugins
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sluice/engine/batch"
@@ -73,7 +74,7 @@ func (s *Session) try(ctx context.Context, in *batch.Batch) (*Trial, error) {
 	}
 	t.FuelPerRow = fuel / rows
 	t.RowsPerSecond = perSecond(rows, ran)
-	faults := len(in.Faults)
+	before, faults := slices.Clone(in.Rows), len(in.Faults)
 	scratch, began := &batch.Batch{}, time.Now()
 	for i := 0; i < warmRuns && time.Since(began) < warmTime; i++ {
 		_, rows, ran := s.Fuel()
@@ -83,7 +84,8 @@ func (s *Session) try(ctx context.Context, in *batch.Batch) (*Trial, error) {
 		_, after, until := s.Fuel()
 		t.RowsPerSecond = max(t.RowsPerSecond, perSecond(after-rows, until-ran))
 	}
-	in.Faults = in.Faults[:faults]
+	// A plugin that remembers rows may fail them when they come again.
+	in.Rows, in.Faults = before, in.Faults[:faults]
 	return t, nil
 }
 

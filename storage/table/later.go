@@ -160,6 +160,7 @@ func (tx *Tx) catchUp() error {
 // fewUpdates are read by way of the cache: what reads them once may do so again.
 const fewUpdates = 64
 
+// catchUpFew reads and changes one after the other.
 func (tx *Tx) catchUpFew() error {
 	for i := range tx.later.list {
 		u := &tx.later.list[i]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"strings"
 	"testing"
 
 	"sluice/engine/company"
@@ -75,6 +76,54 @@ func TestScatteredUpdatesFitOneCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Updates whose old rows are too many bytes to be read at once are made one by one:
+// what they become fits a commit.
+func TestLargeRowsBecomeSmall(t *testing.T) {
+	const rows = 1200
+	s, tab := mustOpen(t, memkv.New(), testOptions())
+	defer mustClose(t, s)
+	long := strings.Repeat("lorem ipsum ", 5000)
+	var create, change []company.Op
+	for i := range rows {
+		domain := fmt.Sprintf("d%d.com", i)
+		create = append(create, upsert(true, company.Domain, domain, company.Name, "N", company.Description, long))
+		if len(create) == 200 {
+			apply(t, tab, create...)
+			create = create[:0]
+		}
+		change = append(change, upsert(true, company.Domain, domain, company.Description, "short"))
+	}
+	err := tab.Stream(context.Background(), func(tx *Tx) error {
+		if n, err := tx.Apply(change, make([]company.Result, rows)); err != nil || n < rows {
+			return fmt.Errorf("%d applied, %w", n, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range tab.idleReaders(t) {
+		if r > maxTxRaw/maxReaders {
+			t.Errorf("%d bytes are kept for the next time", r)
+		}
+	}
+}
+
+// idleReaders is what the transaction that is kept for the next writer holds for
+// old rows.
+func (t *Table) idleReaders(tb testing.TB) (bytes []int) {
+	tb.Helper()
+	if err := t.writer.close(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
+	tx := t.set.takeTx(t)
+	defer t.set.giveTx(tx)
+	for _, r := range tx.later.readers {
+		bytes = append(bytes, cap(r.olds))
+	}
+	return bytes
 }
 
 // foldKV remembers the largest commit that has keys with prefix.

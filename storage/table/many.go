@@ -27,6 +27,7 @@ type laterReader struct {
 // catchUpMany is catchUp where the old rows are read before the first update is made.
 func (tx *Tx) catchUpMany() error {
 	l := &tx.later
+	defer l.forgetLarge()
 	l.order = l.order[:0]
 	for i := range l.list {
 		l.order = append(roomFor(l.order), l.list[i].rec<<laterBits|uint64(i))
@@ -51,10 +52,13 @@ func (tx *Tx) catchUpMany() error {
 	for w := range workers {
 		errs = append(errs, l.readers[w].err)
 	}
-	if err := errors.Join(errs...); err != nil {
+	err := errors.Join(errs...)
+	if errors.Is(err, storage.ErrTooLarge) { // for memory; what they become may be small
+		return tx.catchUpFew()
+	}
+	if err != nil {
 		return fmt.Errorf("read rows to update: %w", err)
 	}
-	defer l.forgetLarge()
 	for i := range l.list {
 		u := &l.list[i]
 		olds := l.readers[u.reader].olds
