@@ -243,6 +243,7 @@ func (tx *Tx) locate(id company.ID) (uint64, error) {
 // Get returns a company as the commit has it, the caller's own copy.
 func (tx *Tx) Get(id company.ID) (company.Company, error) {
 	if err := tx.catchUp(); err != nil {
+		tx.broken = err // updates that were told to be made are not
 		return company.Company{}, err
 	}
 	rec, err := tx.locate(id)
