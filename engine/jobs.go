@@ -95,13 +95,25 @@ func (e *Engine) cancelWaiting(ctx context.Context, j *entry) error {
 	if err != nil {
 		return err
 	}
-	job.Status = Canceled
+	if err := e.cancelJob(ctx, job); err != nil {
+		return err
+	}
 	if err := e.finish(ctx, j, job); err != nil {
 		return err
 	}
 	close(j.done)
 	e.watch.changed(j.id)
 	return nil
+}
+
+// cancelJob is the state of a canceled job: of its trial nothing was applied, so
+// nothing is left.
+func (e *Engine) cancelJob(ctx context.Context, job *Job) error {
+	job.Status = Canceled
+	if !job.trial() {
+		return nil
+	}
+	return e.forget(ctx, job)
 }
 
 func ended(id string) error {
@@ -126,6 +138,15 @@ func (e *Engine) dropReport(ctx context.Context, j *Job) error {
 			return fmt.Errorf("drop report: %w", err)
 		}
 	}
+	return nil
+}
+
+// forget drops what a trial reported and counted that will not be judged.
+func (e *Engine) forget(ctx context.Context, j *Job) error {
+	if err := e.dropReport(context.WithoutCancel(ctx), j); err != nil {
+		return err
+	}
+	j.restart()
 	return nil
 }
 
@@ -189,11 +210,7 @@ func (e *Engine) removeOld(ctx context.Context, tenant string, before uint64) er
 		if err != nil || !j.Status.Ended() {
 			return false, err
 		}
-		if j.ReportBytes > 0 {
-			if err := e.dropReport(ctx, j); err != nil {
-				return false, err
-			}
-		}
-		return true, nil
+		err = e.dropReport(ctx, j) // whatever the job says of it: earlier versions forgot some
+		return err == nil, err
 	})
 }

@@ -55,9 +55,9 @@ func (e *Engine) turn(ctx context.Context, j *entry) (over bool) {
 	case errors.Is(err, errYield):
 		return false
 	case j.isCanceled():
-		job.Status = Canceled
-		if job.trial() {
-			job.restart()
+		if err := e.cancelJob(ctx, job); err != nil {
+			e.postpone(ctx, j, err)
+			return false
 		}
 	case ctx.Err() != nil:
 		return false
@@ -66,6 +66,12 @@ func (e *Engine) turn(ctx context.Context, j *entry) (over bool) {
 		return false
 	default:
 		e.log.Error("job failed", "tenant", j.tenant, "job", j.id, "err", err)
+		if job.trial() && j.pass == nil { // what is reported is of a trial that a restart ended
+			if err := e.forget(ctx, job); err != nil {
+				e.postpone(ctx, j, err)
+				return false
+			}
+		}
 		if failure := failureOf(err); job.undone() { // its own trial counted what it foresaw
 			job.refuse(failure.Code, failure.Message)
 		} else {
