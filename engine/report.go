@@ -13,7 +13,9 @@ import (
 
 // The report of a job is kept in blocks that commit with the rows they speak
 // of. A block's key is (tenant, kind, job, records before it); its value is one
-// version byte and S2-compressed entries.
+// version byte and S2-compressed entries. A row with more errors than a block
+// holds has several entries, of which the first has the cells; a block that begins
+// with a later one has the record's own number and the part in its key.
 //
 //	errors   uvarint row, line, n; n × (column, code, message); u8 has cells; cells
 //	results  uvarint row; u8 outcome; code; u8 has id; 16 bytes id
@@ -24,7 +26,9 @@ const (
 	kindResults   = "job_results"
 	reportVersion = 1
 	blockBytes    = 256 << 10 // of entries, before compression
-	entryBytes    = 2 << 20   // the longest entry that is read back
+	// entryBytes bounds an entry: blockBytes of errors, the last of which may pass
+	// that by a column's name, and cells. Both are at most a row, of 1 MiB.
+	entryBytes = 3 << 20
 )
 
 var errReport = errors.New("engine: damaged report block")
@@ -41,6 +45,7 @@ type failedRow struct {
 type blocks struct {
 	prefix  tuple.Key
 	first   uint64 // record number of the block's first entry
+	part    uint64 // of that record's entries, where it has several
 	raw     []byte
 	changes []Change
 	bytes   int // of changes
@@ -51,13 +56,13 @@ func (b *blocks) reset(tenant, kind, job string) {
 	b.raw, b.changes, b.bytes = b.raw[:0], nil, 0
 }
 
-// begin makes room for an entry of the record numbered record.
-func (b *blocks) begin(record uint64) {
+// begin makes room for an entry, or a part of it, of the record numbered record.
+func (b *blocks) begin(record, part uint64) {
 	if len(b.raw) >= blockBytes {
 		b.flush()
 	}
 	if len(b.raw) == 0 {
-		b.first = record
+		b.first, b.part = record, part
 	}
 }
 
@@ -70,6 +75,9 @@ func (b *blocks) flush() {
 	value[0] = reportVersion
 	value = value[:1+len(s2.Encode(value[1:cap(value)], b.raw))]
 	key := append(tuple.Key(nil), b.prefix...).Uint64(b.first)
+	if b.part > 0 {
+		key = key.Uint64(b.part)
+	}
 	b.changes = append(b.changes, Change{Key: key, Value: value})
 	b.bytes += len(key) + len(value)
 	b.raw = b.raw[:0]
@@ -79,11 +87,30 @@ func (b *blocks) flush() {
 func (b *blocks) pending() int { return b.bytes + s2.MaxEncodedLen(len(b.raw)) }
 
 func (b *blocks) failed(record uint64, r failedRow) {
-	b.begin(record)
+	for part := uint64(0); part == 0 || len(r.errs) > 0; part++ {
+		b.begin(record, part)
+		n := fitting(r.errs)
+		b.entry(r, r.errs[:n])
+		r.errs, r.cells = r.errs[n:], nil
+	}
+}
+
+// fitting is how many errors one entry takes.
+func fitting(errs []RowError) int {
+	bytes := 0
+	for i, e := range errs {
+		if bytes += 3 + len(e.Column) + len(e.Code) + len(e.Message); bytes >= blockBytes {
+			return i + 1
+		}
+	}
+	return len(errs)
+}
+
+func (b *blocks) entry(r failedRow, errs []RowError) {
 	b.raw = binary.AppendUvarint(b.raw, r.number)
 	b.raw = binary.AppendUvarint(b.raw, r.line)
-	b.raw = binary.AppendUvarint(b.raw, uint64(len(r.errs)))
-	for _, e := range r.errs {
+	b.raw = binary.AppendUvarint(b.raw, uint64(len(errs)))
+	for _, e := range errs {
 		b.raw = appendText(b.raw, e.Column)
 		b.raw = appendText(b.raw, e.Code)
 		b.raw = appendText(b.raw, e.Message)
@@ -97,7 +124,7 @@ func (b *blocks) failed(record uint64, r failedRow) {
 }
 
 func (b *blocks) result(record, row uint64, o company.Outcome, code fault.Code, id *company.ID) {
-	b.begin(record)
+	b.begin(record, 0)
 	b.raw = binary.AppendUvarint(b.raw, row)
 	b.raw = append(b.raw, byte(o))
 	b.raw = appendText(b.raw, code)
