@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 	"unsafe"
@@ -30,6 +31,7 @@ const (
 type idempotency struct {
 	records engine.Records
 	now     func() time.Time
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	running map[attemptKey]struct{}
@@ -38,8 +40,8 @@ type idempotency struct {
 
 type attemptKey struct{ tenant, key string }
 
-func newIdempotency(records engine.Records) *idempotency {
-	return &idempotency{records: records, now: time.Now, running: make(map[attemptKey]struct{}), days: make(map[uint64]struct{})}
+func newIdempotency(records engine.Records, log *slog.Logger) *idempotency {
+	return &idempotency{records: records, now: time.Now, log: log, running: make(map[attemptKey]struct{}), days: make(map[uint64]struct{})}
 }
 
 // idempotencyKey returns the request's key; empty where it has none.

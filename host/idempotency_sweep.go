@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -89,10 +90,20 @@ func (i *idempotency) open(ctx context.Context) error {
 func (i *idempotency) sweep(ctx context.Context) error {
 	today := day(i.now())
 	for _, d := range i.ahead(today) {
-		if err := i.sweepWhile(ctx, d, func(made uint64) bool { return made == d }, i.rebase); err != nil {
+		left := false // its day has records still
+		err := i.sweepWhile(ctx, d, func(made uint64) bool { return made == d }, func(key tuple.Key, value []byte) ([]engine.Change, error) {
+			changes, err := i.rebase(key, value)
+			if errors.Is(err, errStoredAnswer) { // one that is damaged must not keep the others
+				i.log.Error("a damaged idempotent answer from the future is left where it is", "record", fmt.Sprintf("%q", key), "error", err)
+				left = true
+				return nil, nil
+			}
+			return changes, err
+		})
+		if err != nil {
 			return fmt.Errorf("move answers from the future: %w", err)
 		}
-		i.forget(func(day uint64) bool { return day == d })
+		i.forget(func(day uint64) bool { return day == d && !left })
 	}
 	err := i.sweepWhile(ctx, 0, func(made uint64) bool { return made < today-1 }, func(key tuple.Key, _ []byte) ([]engine.Change, error) {
 		return []engine.Change{{Key: key}}, nil
@@ -104,20 +115,25 @@ func (i *idempotency) sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweepWhile changes records from a day on, as long as their days are meant.
+// sweepWhile changes records from a day on, as long as their days are meant. One
+// for which change has nothing stays.
 func (i *idempotency) sweepWhile(ctx context.Context, from uint64, meant func(day uint64) bool, change func(key tuple.Key, value []byte) ([]engine.Change, error)) error {
 	prefix := tuple.New("", kindIdempotency)
+	after := prefix.Uint64(from)
 	for {
 		var changes []engine.Change
 		bytes := 0
-		err := i.records.Records(ctx, prefix, prefix.Uint64(from), func(key tuple.Key, value []byte) (bool, error) {
+		err := i.records.Records(ctx, prefix, after, func(key tuple.Key, value []byte) (bool, error) {
 			made, _, err := key[len(prefix):].CutUint64()
 			if err != nil || !meant(made) {
 				return false, err
 			}
-			more, err := change(append(tuple.Key(nil), key...), value)
-			changes = append(changes, more...)
-			bytes += len(value)
+			after = append(tuple.Key(nil), key...)
+			more, err := change(after, value)
+			if len(more) > 0 {
+				changes = append(changes, more...)
+				bytes += len(value)
+			}
 			return len(changes) < sweepBatch && bytes < sweepBytes, err
 		})
 		if err != nil || len(changes) == 0 {

@@ -1,9 +1,12 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -354,7 +357,7 @@ func (l *lateRecords) Record(context.Context, tuple.Key) ([]byte, error) {
 // left its answer: the other one must find it and let go.
 func TestAnswerBetweenLookAndHold(t *testing.T) {
 	stored := storedAnswer{answer: answer{status: 200}, created: time.Now().UnixMilli()}
-	i := newIdempotency(&lateRecords{value: stored.encode()})
+	i := newIdempotency(&lateRecords{value: stored.encode()}, slog.New(slog.DiscardHandler))
 	r := &Request{s: &Server{ctx: context.Background()}, hdr: &fasthttp.RequestHeader{}, key: &Key{Tenant: "acme"}}
 	r.hdr.Set(idempotencyHeader, "k")
 	a, err := i.begin(r)
@@ -392,7 +395,7 @@ func TestAnswerAge(t *testing.T) {
 	s := startImports(t)
 	start := time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)
 	now := start
-	i := newIdempotency(s.store)
+	i := newIdempotency(s.store, s.log)
 	i.now = func() time.Time { return now }
 	key := attemptKey{"acme", "k"}
 	a := &attempt{all: i, key: key}
@@ -429,7 +432,7 @@ func TestAnswersFromTheFuture(t *testing.T) {
 	s := startImports(t)
 	ctx := context.Background()
 	now := time.Date(2031, 7, 1, 12, 0, 0, 0, time.UTC)
-	i := newIdempotency(s.store)
+	i := newIdempotency(s.store, s.log)
 	i.now = func() time.Time { return now }
 	const keys = sweepBatch + 10
 	name := func(n int) attemptKey { return attemptKey{"acme", fmt.Sprint(n)} }
@@ -454,7 +457,7 @@ func TestAnswersFromTheFuture(t *testing.T) {
 	}
 	now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	find(true)
-	i = newIdempotency(s.store)
+	i = newIdempotency(s.store, s.log)
 	i.now = func() time.Time { return now }
 	if err := i.open(ctx); err != nil {
 		t.Fatal(err)
@@ -479,10 +482,62 @@ func TestAnswersFromTheFuture(t *testing.T) {
 	}
 }
 
+// A record that can't be read is named and left; the others are moved and deleted.
+func TestSweepPassesDamage(t *testing.T) {
+	s := startImports(t)
+	ctx := context.Background()
+	now := time.Date(2031, 7, 1, 12, 0, 0, 0, time.UTC)
+	var log bytes.Buffer
+	i := newIdempotency(s.store, slog.New(slog.NewTextHandler(&log, nil)))
+	i.now = func() time.Time { return now }
+	old := attemptKey{"acme", "old"}
+	future := day(now)
+	now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	big := (&storedAnswer{answer: answer{status: 200, body: make([]byte, 5000)}}).encode()
+	changes := []engine.Change{{Key: old.record(day(now) - 3), Value: big}}
+	for n := range 400 { // of more than one commit
+		changes = append(changes, engine.Change{Key: attemptKey{"acme", fmt.Sprint("k", n)}.record(future), Value: big})
+	}
+	const damaged = 3
+	for n := range damaged { // first, amid them and last
+		k := attemptKey{"acme", []string{"a", "k2damaged", "z"}[n]}
+		changes = append(changes, engine.Change{Key: k.record(future), Value: make([]byte, sweepBytes)})
+	}
+	for c := range slices.Chunk(changes, 100) {
+		if err := s.store.Write(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := i.open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := i.sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	left := map[uint64]int{}
+	for _, k := range s.answers() {
+		d, _, err := tuple.Key(k)[len(tuple.New("", kindIdempotency)):].CutUint64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		left[d]++
+	}
+	if want := map[uint64]int{day(now): 400, future: damaged}; !maps.Equal(left, want) {
+		t.Errorf("records by day: %v, want %v", left, want)
+	}
+	if got := strings.Count(log.String(), "level=ERROR"); got != damaged || !strings.Contains(log.String(), "k2damaged") {
+		t.Errorf("%d lines:\n%s", got, log.String())
+	}
+	// Its key is not free: nobody knows what it was answered.
+	if got, err := i.find(ctx, attemptKey{"acme", "z"}); err == nil {
+		t.Errorf("found %v", got)
+	}
+}
+
 // The sweep takes whole days, in several commits, and leaves the rest.
 func TestSweep(t *testing.T) {
 	s := startImports(t)
-	i := newIdempotency(s.store)
+	i := newIdempotency(s.store, s.log)
 	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 	i.now = func() time.Time { return now }
 	today := day(now)

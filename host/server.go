@@ -53,7 +53,7 @@ type Server struct {
 func newServer(ctx context.Context, cfg Config, b *backend, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, backend: b,
 		keys: newKeyring(b.records, cfg), limiter: newLimiter(), admissions: newAdmissions(cfg),
-		idempotency: newIdempotency(b.records), waits: newSlots(waitsPerTenant, maxWaits),
+		idempotency: newIdempotency(b.records, log), waits: newSlots(waitsPerTenant, maxWaits),
 		events: newSlots(streamsPerTenant, maxStreams), heartbeat: defaultHeartbeat, backups: newSlots(1, 1),
 		openapiJSON: sync.OnceValues(convertOpenAPI), stopping: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
