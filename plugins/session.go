@@ -169,16 +169,25 @@ func (s *Session) generation(columns int) (*generation, error) {
 }
 
 // ready returns an instance that is open for g. What it says until then another
-// one has said before, so it is dropped.
+// one has said before, so it is dropped, unless it says why it could not be opened.
 func (s *Session) ready(ctx context.Context, g *generation, e *effort, fresh bool) (*instance, error) {
-	unheard := new(Log)
-	in, err := s.take(ctx, e, unheard)
+	var said Log
+	said.follow(s.log)
+	in, err := s.opened(ctx, g, e, fresh, &said)
+	if err != nil {
+		s.log.take(&said)
+	}
+	return in, err
+}
+
+func (s *Session) opened(ctx context.Context, g *generation, e *effort, fresh bool, log *Log) (*instance, error) {
+	in, err := s.take(ctx, e, log)
 	if err != nil {
 		return nil, err
 	}
 	for fresh && in.calls > 0 {
 		s.discard(ctx, in)
-		if in, err = s.take(ctx, e, unheard); err != nil {
+		if in, err = s.take(ctx, e, log); err != nil {
 			return nil, err
 		}
 	}
@@ -268,7 +277,10 @@ func (s *Session) take(ctx context.Context, e *effort, log *Log) (*instance, err
 	return in, nil
 }
 
-func (s *Session) put(ctx context.Context, in *instance) { s.box.instances.put(ctx, s, in) }
+func (s *Session) put(ctx context.Context, in *instance) {
+	in.log = nil // an idle instance keeps no batch alive, which a call's log is part of
+	s.box.instances.put(ctx, s, in)
+}
 
 func (s *Session) discard(ctx context.Context, in *instance) {
 	in.close(ctx)

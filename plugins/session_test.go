@@ -3,11 +3,13 @@ package plugins
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"sluice/engine/batch"
 	"sluice/plugins/plugintest"
@@ -70,6 +72,54 @@ func TestOpenMustNotDiffer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	settled(t, s.box, 4)
+}
+
+// An instance that can't be opened says why, in the job's log; what others say that
+// can is there once.
+func TestLogOfFailedOpen(t *testing.T) {
+	log := []plugintest.Import{{Module: "sluice", Name: "log", Params: "i32 i32 i32"}}
+	f := func(guest plugintest.Guest, trapped bool) {
+		t.Helper()
+		guest.Imports = log
+		guest.Globals = []plugintest.Global{{Type: "i32", Mutable: true}}
+		guest.Data = []plugintest.Data{{At: 0x500, Bytes: `{"columns":["name"]}`}, {At: 0x600, Bytes: "hello"}}
+		guest.Open = fmt.Sprintf(`i32.const 1 i32.const 0x600 i32.const 5 call $log
+			global.get 1 i32.const 1 i32.add global.set 1 %s i64.const %d`, guest.Open, 0x500<<32|20)
+		ctx := context.Background()
+		s := mustDirect(t, guest.Bytes(), nil, "a")
+		if err := s.Extend(ctx, []string{"a", "b"}); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := s.Log().Lines()
+		_, err := s.Process(ctx, rowsOf([]string{"x"}), &batch.Batch{})
+		after, _ := s.Log().Lines()
+		more := 0
+		if trapped {
+			more = 1
+		}
+		if (err != nil) != trapped || len(before) != 2 || len(after) != len(before)+more || after[len(after)-1].Text != "hello" {
+			t.Errorf("%v; the log was %v, is %v", err, before, after)
+		}
+	}
+	f(plugintest.Guest{}, false)
+	f(plugintest.Guest{Open: "global.get 1 i32.const 3 i32.eq if void unreachable end"}, true)
+}
+
+// An idle instance does not keep the batches of its last call.
+func TestIdleInstanceLetsGo(t *testing.T) {
+	s := mustDirect(t, extendGuest(), nil, "a")
+	out := &batch.Batch{}
+	kept := weak.Make(out)
+	if _, err := s.Process(context.Background(), rowsOf([]string{"x"}), out); err != nil {
+		t.Fatal(err)
+	}
+	runtime.KeepAlive(out)
+	out = nil
+	runtime.GC()
+	if kept.Value() != nil {
+		t.Error("the answer of the last call is still in memory")
+	}
+	runtime.KeepAlive(s)
 }
 
 // TestSameAnswers runs one input under varied batch sizes, calls and workers.
