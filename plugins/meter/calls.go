@@ -35,6 +35,9 @@ func (w *walker) callIndirect(start int, op opcode) {
 	w.pop(int(op.pop))
 	w.apply(w.m.types[t])
 	w.charge(int(op.cost))
+	if w.current != dead {
+		w.since += longestCallee // whichever it is, it has a check or costs no more
+	}
 }
 
 func (w *walker) apply(sig Signature) {

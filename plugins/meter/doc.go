@@ -60,4 +60,4 @@ const (
 
 // Version names the rewriting rules and prices. It changes whenever the same
 // module would be rewritten differently, so that caches can tell.
-const Version = 3
+const Version = 4

@@ -121,6 +121,11 @@ func TestOverdraft(t *testing.T) {
 	leaf = b.fn(tVoid, nil, cat(rep(40, 0x41, 0, 0x1a), []byte{0x03, 0x40, 0x0b}, rep(50, 0x41, 0, 0x1a))...)
 	f("calls of cheap loops", forever(b, rep(1000, 0x10, byte(leaf))))
 	b = newBuilder()
+	b.tables = [][]byte{{0x70, 0, 1}}
+	leaf = b.fn(tVoid, nil, rep(90, 0x41, 0, 0x1a)...)
+	b.elems = append(b.elems, cat([]byte{0, 0x41, 0, 0x0b, 1}, u(leaf)))
+	f("indirect calls of cheap functions", forever(b, rep(1000, 0x41, 0, 0x11, tVoid, 0)))
+	b = newBuilder()
 	last := b.fn(tVoid, nil)
 	for range 100 {
 		last = b.fn(tVoid, nil, cat([]byte{0x10}, u(last), rep(500, 0x41, 0, 0x1a))...)
