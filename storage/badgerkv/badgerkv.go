@@ -78,15 +78,11 @@ func Open(cfg Config) (*KV, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	if err := cfg.roomToOpen(); err != nil {
-		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
-	}
-	if err := dropUnborn(cfg.Dir); err != nil {
-		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
-	}
 	kv := &KV{cfg: cfg, log: newLogger(cfg.Logger)}
 	opts := cfg.options(kv.log)
-	if err := verifyTables(cfg.Dir, opts); err != nil {
+	if err := cfg.prepare(opts); errors.Is(err, ErrInUse) {
+		return nil, fmt.Errorf("%w: %s", ErrInUse, cfg.Dir)
+	} else if err != nil {
 		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
 	}
 	kv.db, err = badger.OpenManaged(opts)
@@ -104,6 +100,23 @@ func Open(cfg Config) (*KV, error) {
 	kv.commits = newCommitter(kv.env())
 	kv.collector = startCollector(kv)
 	return kv, nil
+}
+
+// prepare looks at the files before Badger does. The lock is free again when it
+// returns, for Badger to take.
+func (c Config) prepare(opts badger.Options) (err error) {
+	folder, err := lock(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	if err := c.roomToOpen(); err != nil {
+		return err
+	}
+	if err := dropUnborn(c.Dir); err != nil {
+		return err
+	}
+	return verifyTables(c.Dir, opts)
 }
 
 // Close waits for what is under way, flushes and gives the folder free. It may be

@@ -251,6 +251,48 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// One that is opened while its tables come and go is said to be in use, and nothing
+// else: those that a compaction has removed are neither read nor missed.
+func TestLockedWhileItCompacts(t *testing.T) {
+	const rounds = 3
+	dir := t.TempDir()
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kv.Close()
+	done := make(chan error, 1)
+	go func() {
+		for round := range rounds {
+			var ops []storage.Op
+			for i := range 900 {
+				ops = append(ops, storage.Op{Key: fmt.Appendf(nil, "%d-%d", round%3, i), Value: make([]byte, 200)})
+			}
+			err := kv.Commit(context.Background(), ops, nil)
+			if err == nil {
+				err = kv.Compact(context.Background())
+			}
+			if err != nil || round == rounds-1 {
+				done <- err
+				return
+			}
+		}
+	}()
+	for {
+		if _, err := open(dir); !errors.Is(err, badgerkv.ErrInUse) {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		default:
+		}
+	}
+}
+
 func TestClosed(t *testing.T) {
 	ctx := context.Background()
 	kv, err := open(t.TempDir())
