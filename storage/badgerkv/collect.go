@@ -45,7 +45,7 @@ func startCollector(kv *KV) *collector {
 	return c
 }
 
-// stop ends the collector after the file it is rewriting.
+// stop ends the collector after the file it is rewriting, or the table it is reading.
 func (c *collector) stop() {
 	c.cancel()
 	<-c.done
@@ -61,7 +61,7 @@ func (kv *KV) collectUntil(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if kv.watch() != nil {
+		if kv.watch(ctx) != nil {
 			return
 		}
 		written, ratio := kv.written.Load(), busyRatio
@@ -94,7 +94,7 @@ func (kv *KV) Compact(ctx context.Context) error {
 func (kv *KV) collect(ctx context.Context, ratio float64) error {
 	kv.collecting.Lock()
 	defer kv.collecting.Unlock()
-	if err := kv.verify(); err != nil { // or what is damaged would be compacted away
+	if err := kv.verify(ctx); err != nil { // or what is damaged would be compacted away
 		return err
 	}
 	kv.written.Store(0)

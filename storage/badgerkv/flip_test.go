@@ -163,6 +163,56 @@ func TestTableFlipsWhileOpen(t *testing.T) {
 	}
 }
 
+// looks is a context that ends when it has been asked so often.
+type looks struct {
+	context.Context
+	left int
+}
+
+func (l *looks) Err() error {
+	if l.left--; l.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Reading the tables through ends with its context, and has then judged nothing.
+func TestVerifyEnds(t *testing.T) {
+	dir := closed(t, 300)
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kv.Close()
+	path := oldest(t, dir, ".sst")
+	flip(t, path, 5000, 3)
+	if err := kv.Compact(&looks{context.Background(), 1}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	flip(t, path, 5000, 3)
+	if err := kv.Compact(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A table that something else removes under an open store is missed before the next
+// start is.
+func TestTableRemovedWhileOpen(t *testing.T) {
+	dir := closed(t, 30)
+	kv, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kv.Close()
+	path := oldest(t, dir, ".sst")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := kv.Compact(context.Background()); !errors.Is(err, storage.ErrDamaged) || !strings.Contains(err.Error(), path) {
+		t.Fatal(err)
+	}
+}
+
 // A bit that flipped in a value log costs the value that it is in, which is named,
 // and no other.
 func TestFlippedValueLog(t *testing.T) {

@@ -1,17 +1,18 @@
 package badgerkv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
-	"github.com/dgraph-io/ristretto/v2/z"
 
 	"sluice/storage"
 )
@@ -33,25 +34,28 @@ func verifyTables(dir string, opts badger.Options) error {
 		return fmt.Errorf("read the list of tables: %w", err)
 	}
 	for id := range manifest.Tables { // others are what a crash left of a compaction
-		path := table.NewFilename(id, dir)
-		err := sound(func() error { return verifyTable(path) })
+		err := verifyTable(id, dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // of which Badger knows what to say
-			return damagedTable(path, err)
+			return damagedTable(id, dir, err)
 		}
 	}
 	return nil
 }
 
-func verifyTable(path string) error {
-	file, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
+// verifyTable reads a file, and maps none: a block that the disk does not give is
+// then an error, where a map kills the process.
+func verifyTable(id uint64, dir string) error {
+	data, err := os.ReadFile(table.NewFilename(id, dir))
 	if err != nil {
 		return err
 	}
-	t, err := table.OpenTable(file, table.Options{ChkMode: options.NoVerification})
-	if err != nil {
-		return err
-	}
-	return errors.Join(t.VerifyChecksum(), t.Close(-1))
+	return sound(func() error {
+		t, err := table.OpenInMemoryTable(data, id, &table.Options{ChkMode: options.NoVerification})
+		if err != nil {
+			return err
+		}
+		return t.VerifyChecksum()
+	})
 }
 
 // sound makes an error of a panic: Badger trusts the lengths that it reads.
@@ -64,36 +68,55 @@ func sound(verify func() error) (err error) {
 	return verify()
 }
 
-func damagedTable(what string, err error) error {
-	return fmt.Errorf("%w: table %s: %v; restore the last backup", storage.ErrDamaged, what, err)
+func damagedTable(id uint64, dir string, err error) error {
+	return fmt.Errorf("%w: table %s: %v; restore the last backup", storage.ErrDamaged, table.NewFilename(id, dir), err)
 }
 
-// verify reads the tables of the open store through. What it finds ends all reads
-// and commits.
-func (kv *KV) verify() error {
+// verify reads the tables of the open store through, until ctx ends. What it finds
+// ends all reads and commits.
+func (kv *KV) verify(ctx context.Context) error {
 	if found := kv.damaged.Load(); found != nil {
 		return *found
 	}
 	began := time.Now()
-	err := sound(kv.db.VerifyChecksum)
+	err := kv.verifyOpen(ctx)
+	if ctx.Err() != nil && !errors.Is(err, storage.ErrDamaged) {
+		return ctx.Err()
+	}
 	kv.verified = time.Now()
 	kv.verifying = kv.verified.Sub(began)
 	if err == nil {
 		return nil
 	}
-	err = damagedTable("in "+kv.cfg.Dir, err)
 	kv.cfg.Logger.Error("the store is damaged; it takes and gives no more", "error", err)
 	kv.damaged.Store(&err)
 	kv.commits.fail(err)
 	return err
 }
 
+func (kv *KV) verifyOpen(ctx context.Context) error {
+	for _, t := range kv.db.Tables() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		// A compaction takes a table off the list before it cuts the file.
+		if err := verifyTable(t.ID, kv.cfg.Dir); err != nil && kv.lists(t.ID) {
+			return damagedTable(t.ID, kv.cfg.Dir, err)
+		}
+	}
+	return nil
+}
+
+func (kv *KV) lists(id uint64) bool {
+	return slices.ContainsFunc(kv.db.Tables(), func(t badger.TableInfo) bool { return t.ID == id })
+}
+
 // watch is verify now and then: it takes a 200th of the time.
-func (kv *KV) watch() error {
+func (kv *KV) watch(ctx context.Context) error {
 	kv.collecting.Lock()
 	defer kv.collecting.Unlock()
 	if time.Since(kv.verified) < 200*kv.verifying {
 		return nil
 	}
-	return kv.verify()
+	return kv.verify(ctx)
 }
