@@ -32,7 +32,7 @@ type backend struct {
 	plugins *plugins.Registry
 	costs   *pluginMetrics
 	disk    func() (int64, error)             // bytes of the store; nil: unknown
-	kv      *badgerkv.KV                      // what backups are taken of; nil: they can't be
+	kv      *badgerkv.KV                      // what backups are taken of, and readiness asks; nil: neither
 	closes  []func(ctx context.Context) error // what to close, the first opened first
 }
 

@@ -87,6 +87,32 @@ func TestDamagedUploads(t *testing.T) {
 	}
 }
 
+// Rule 2.30: a server whose store was found damaged is not ready, and says why.
+func TestDamagedIsNotReady(t *testing.T) {
+	f := newFolder(t)
+	cfg := DefaultConfig()
+	cfg.Addr, cfg.AdminAddr, cfg.Data, cfg.PluginChild = "127.0.0.1:0", "", f.data, []string{os.Args[0], CompileCommand}
+	s := serve(t, cfg)
+	s.house("acme").ended(f.job)
+	s.do("GET", "/readyz", "", "").want(t, 200, "")
+	tables, err := filepath.Glob(filepath.Join(f.data, storeFolder, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("%v, %v", tables, err)
+	}
+	if err := os.Remove(tables[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.backend.kv.Compact(context.Background()); !errors.Is(err, storage.ErrDamaged) {
+		t.Fatal(err)
+	}
+	r := s.do("GET", "/readyz", "", "")
+	r.want(t, 503, "overloaded")
+	if !strings.Contains(string(r.body), `"The store is damaged and takes no writes; restore the last backup."`) {
+		t.Errorf("%s", r.body)
+	}
+	s.do("GET", "/healthz", "", "").want(t, 200, "")
+}
+
 // A flipped bit among the store's keys is named, by check and at the start.
 func TestCheckDamagedTable(t *testing.T) {
 	f := newFolder(t)

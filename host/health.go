@@ -27,5 +27,10 @@ func (s *Server) readyz(r *Request) error {
 	if s.isStopping() {
 		return fault.New(fault.Overloaded, "the server is stopping")
 	}
+	if kv := s.backend.kv; kv != nil {
+		if err := kv.Failed(); err != nil {
+			return err
+		}
+	}
 	return r.Data(fasthttp.StatusOK, health{"ready"})
 }

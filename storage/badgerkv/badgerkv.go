@@ -162,3 +162,7 @@ func (kv *KV) enter(ctx context.Context) (leave func(), err error) {
 func (kv *KV) Commit(ctx context.Context, ops []storage.Op, guards []storage.Guard) error {
 	return kv.commits.commit(ctx, ops, guards)
 }
+
+// Failed is what Commit gives from now on, whatever comes: since a write failed, or
+// damage was found. It is nil while commits are taken.
+func (kv *KV) Failed() error { return kv.commits.refusal() }

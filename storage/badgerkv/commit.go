@@ -269,11 +269,25 @@ func (c *committer) settle(group []*request, failed error) {
 	}
 }
 
-// fail refuses all commits from now on, because of a failed write of another's.
+// fail refuses all commits from now on, because of a failed write of another's or of damage.
 func (c *committer) fail(cause error) { c.settle(nil, cause) }
 
-// refuse is the answer to commits that come after a failed write.
+// refusal is what all commits from now on are answered; nil while they are taken.
+func (c *committer) refusal() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broken == nil {
+		return nil
+	}
+	return refuse(c.broken)
+}
+
+// refuse is the answer to commits that come after a failed write, or after damage
+// was found, which a restart does not mend.
 func refuse(cause error) error {
+	if errors.Is(cause, storage.ErrDamaged) {
+		return fault.Wrap(fault.Overloaded, cause, "The store is damaged and takes no writes; restore the last backup.")
+	}
 	return fault.Wrap(fault.Overloaded, cause,
 		"The store takes no writes since one failed; the server must be restarted.")
 }

@@ -145,6 +145,9 @@ func TestTableFlipsWhileOpen(t *testing.T) {
 	if err := kv.Compact(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	if err := kv.Failed(); err != nil {
+		t.Fatal(err)
+	}
 	path := oldest(t, dir, ".sst")
 	flip(t, path, 5000, 3)
 	for range 2 {
@@ -158,8 +161,11 @@ func TestTableFlipsWhileOpen(t *testing.T) {
 	if err := kv.Scan(context.Background(), nil, nil, nil); !errors.Is(err, storage.ErrDamaged) {
 		t.Fatal(err)
 	}
-	if err := kv.Commit(context.Background(), pair(pairs), nil); !errors.Is(err, storage.ErrDamaged) {
-		t.Fatal(err)
+	const want = "overloaded: The store is damaged and takes no writes; restore the last backup.: storage: damaged value: table "
+	for _, err := range []error{kv.Commit(context.Background(), pair(pairs), nil), kv.Failed()} {
+		if !errors.Is(err, storage.ErrDamaged) || !strings.HasPrefix(err.Error(), want) {
+			t.Fatal(err)
+		}
 	}
 }
 

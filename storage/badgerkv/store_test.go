@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -95,8 +96,10 @@ func TestFailedSync(t *testing.T) {
 	if _, _, err := kv.Get(ctx, []byte("b")); !errors.Is(err, storage.ErrNotFound) {
 		t.Fatalf("what failed is seen: %v", err)
 	}
-	if err := kv.Commit(ctx, put("c"), nil); !errors.Is(err, fault.Overloaded) {
-		t.Fatal(err)
+	for _, err := range []error{kv.Commit(ctx, put("c"), nil), kv.Failed()} {
+		if !errors.Is(err, fault.Overloaded) || !strings.Contains(err.Error(), "the server must be restarted") {
+			t.Fatal(err)
+		}
 	}
 	if _, _, err := kv.Get(ctx, []byte("a")); err != nil {
 		t.Fatal(err)
