@@ -120,8 +120,8 @@ func (t *Table) idleReaders(tb testing.TB) (bytes []int) {
 	}
 	tx := t.set.takeTx(t)
 	defer t.set.giveTx(tx)
-	for _, r := range tx.later.readers {
-		bytes = append(bytes, cap(r.olds))
+	for i := range tx.later.readers {
+		bytes = append(bytes, cap(tx.later.readers[i].olds))
 	}
 	return bytes
 }
