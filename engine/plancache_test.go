@@ -27,7 +27,7 @@ func TestPlanCache(t *testing.T) {
 		t.Errorf("keys %v have the plan of %v", keys, q.names)
 	}
 	long := []string{strings.Repeat("k", maxPlanBytes)}
-	if c.of(long) == c.of(long) {
+	if once, again := c.of(long), c.of(long); once == again {
 		t.Error("a plan of long keys is kept")
 	}
 	for i := range maxPlans + 1 {
