@@ -63,6 +63,8 @@ type Engine struct {
 	plans    *planCache
 	uploads  budget
 	reading  *semaphore.Weighted // by bytes, of Config.ImportMemory
+	looking  *semaphore.Weighted // uploads that are looked at, see look
+	saving   *semaphore.Weighted // uploads that are made durable, see Upload.persist
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -72,7 +74,8 @@ type Engine struct {
 func New(cfg Config, store Store, spool Spool, plugins Plugins, log *slog.Logger) *Engine {
 	return &Engine{cfg: cfg, store: store, spool: spool, plugins: plugins, log: log,
 		ids: newJobIDs(), queue: newQueue(), watch: newWatchers(), plans: newPlanCache(),
-		uploads: budget{max: cfg.UploadsMemory}, reading: semaphore.NewWeighted(cfg.ImportMemory)}
+		uploads: budget{max: cfg.UploadsMemory}, reading: semaphore.NewWeighted(cfg.ImportMemory),
+		looking: semaphore.NewWeighted(int64(cfg.Workers)), saving: semaphore.NewWeighted(savingAtOnce)}
 }
 
 // Start takes up the jobs that had not ended, drops uploads that no job knows,

@@ -56,7 +56,7 @@ func (e *Engine) Import(ctx context.Context, r Request) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	upload, size, err := r.Upload.content()
+	upload, size, err := r.Upload.content(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -66,13 +66,7 @@ func (e *Engine) Import(ctx context.Context, r Request) (*Data, error) {
 		return nil, fmt.Errorf("wait for other imports: %w", err)
 	}
 	defer e.reading.Release(weight)
-	src, err := openSource(upload, size, job, e.plans)
-	if err != nil {
-		return nil, err
-	}
-	job.First = job.Next
-	job.ignore(src.ignored())
-	works, small, err := e.readSmall(src)
+	src, works, small, err := e.look(ctx, upload, size, job)
 	defer e.works.put(works...)
 	if err != nil {
 		return nil, err
@@ -114,6 +108,28 @@ func (e *Engine) newJob(ctx context.Context, r Request) (*Job, error) {
 }
 
 func jobURL(id string) string { return "/v1/import/jobs/" + id }
+
+// lookFree is the size up to which an upload is looked at without a turn.
+const lookFree = 64 << 10
+
+// look opens an upload and reads its first rows: a millisecond of a processor where
+// there are many. Few do so at once, in turn, so that whoever asks for little
+// meanwhile does not wait behind all of them.
+func (e *Engine) look(ctx context.Context, upload io.ReaderAt, size int64, job *Job) (src *source, works []*work, small bool, err error) {
+	if size > lookFree {
+		if err := e.looking.Acquire(ctx, 1); err != nil {
+			return nil, nil, false, fmt.Errorf("wait for other uploads: %w", err)
+		}
+		defer e.looking.Release(1)
+	}
+	if src, err = openSource(upload, size, job, e.plans); err != nil {
+		return nil, nil, false, err
+	}
+	job.First = job.Next
+	job.ignore(src.ignored())
+	works, small, err = e.readSmall(src)
+	return src, works, small, err
+}
 
 // readSmall reads rows as long as they may be imported at once; small is false
 // as soon as they can't. The works are the pool's again once the caller is done.
@@ -297,7 +313,7 @@ func (e *Engine) enqueue(ctx context.Context, r Request, job *Job) (*Data, error
 	if e.queue.of(r.Tenant) >= e.cfg.QueuedJobs {
 		return nil, fault.New(fault.RateLimited, "%d imports are queued, and no more than that may be; send this one again when some have ended", e.cfg.QueuedJobs)
 	}
-	if err := r.Upload.persist(); err != nil {
+	if err := r.Upload.persist(ctx); err != nil {
 		return nil, err
 	}
 	c, err := jobChange(job)

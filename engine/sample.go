@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -21,8 +22,8 @@ type Sample struct {
 
 // Sample decodes and maps up to maxRows rows, at most maxBytes, and imports
 // nothing. The upload stays the caller's to abort.
-func (e *Engine) Sample(u *Upload, o Options, maxRows, maxBytes int) (*Sample, error) {
-	content, size, err := u.content()
+func (e *Engine) Sample(ctx context.Context, u *Upload, o Options, maxRows, maxBytes int) (*Sample, error) {
+	content, size, err := u.content(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Upload receives one upload as UTF-8 CSV or NDJSON. A small one stays in
@@ -17,6 +20,7 @@ type Upload struct {
 	spool  Spool
 	limit  int     // bytes kept in memory
 	all    *budget // of those of all uploads
+	saving *semaphore.Weighted
 	mem    []byte
 	size   int64
 	w      SpoolWriter // nil: in memory
@@ -27,7 +31,7 @@ type Upload struct {
 
 // NewUpload begins an upload.
 func (e *Engine) NewUpload(f Format) *Upload {
-	return &Upload{id: e.ids.next(e.cfg.Now()), format: f, spool: e.spool, limit: e.cfg.UploadMemory, all: &e.uploads}
+	return &Upload{id: e.ids.next(e.cfg.Now()), format: f, spool: e.spool, limit: e.cfg.UploadMemory, all: &e.uploads, saving: e.saving}
 }
 
 // Write takes the next bytes. An error of code overloaded says that the disk is full.
@@ -66,11 +70,11 @@ func (u *Upload) forget() {
 }
 
 // content gives the whole upload.
-func (u *Upload) content() (io.ReaderAt, int64, error) {
+func (u *Upload) content(ctx context.Context) (io.ReaderAt, int64, error) {
 	if u.w == nil {
 		return bytes.NewReader(u.mem), u.size, nil
 	}
-	if err := u.persist(); err != nil {
+	if err := u.persist(ctx); err != nil {
 		return nil, 0, err
 	}
 	if u.r == nil {
@@ -83,16 +87,24 @@ func (u *Upload) content() (io.ReaderAt, int64, error) {
 	return u.r, u.size, nil
 }
 
+// savingAtOnce is enough for the disk to take their syncs together.
+const savingAtOnce = 4
+
 // persist makes the upload durable: what a job needs before it may be promised
-// (invariant 2).
-func (u *Upload) persist() error {
+// (invariant 2). It takes turns: where two hundred come at once, whoever asks for
+// little would wait behind all of them, for a processor and for the disk.
+func (u *Upload) persist(ctx context.Context) error {
+	if u.synced {
+		return nil
+	}
+	if err := u.saving.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("wait for other uploads: %w", err)
+	}
+	defer u.saving.Release(1)
 	if u.w == nil {
 		if err := u.spill(); err != nil {
 			return err
 		}
-	}
-	if u.synced {
-		return nil
 	}
 	if err := u.w.Commit(); err != nil {
 		return fmt.Errorf("sync spool: %w", err)

@@ -43,7 +43,7 @@ func (s *Server) tryPlugin(r *Request) error {
 		return err
 	}
 	defer upload.Abort()
-	sample, err := s.backend.engine.Sample(upload, res.Options, tryRows, tryBytes)
+	sample, err := s.backend.engine.Sample(r.Context(), upload, res.Options, tryRows, tryBytes)
 	if err != nil {
 		return err
 	}

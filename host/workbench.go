@@ -83,7 +83,7 @@ func (b *Workbench) Try(ctx context.Context, name string, wasm []byte, f TrialFi
 		return nil, err
 	}
 	defer upload.Abort()
-	sample, err := b.engine.Sample(upload, res.Options, tryRows, tryBytes)
+	sample, err := b.engine.Sample(ctx, upload, res.Options, tryRows, tryBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,102 @@
+package engine_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/engine"
+	"sluice/engine/enginetest"
+	"sluice/engine/fault"
+)
+
+// gatedSpool holds up each Commit until it is let go, and counts.
+type gatedSpool struct {
+	*enginetest.Spool
+	begun chan struct{} // one for each Commit that began
+	goOn  chan struct{}
+
+	mu        sync.Mutex
+	now, most int
+}
+
+func (s *gatedSpool) Create(id string) (engine.SpoolWriter, error) {
+	w, err := s.Spool.Create(id)
+	return gatedWriter{w, s}, err
+}
+
+func (s *gatedSpool) add(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now += n
+	s.most = max(s.most, s.now)
+}
+
+type gatedWriter struct {
+	engine.SpoolWriter
+	s *gatedSpool
+}
+
+func (w gatedWriter) Commit() error {
+	w.s.add(1)
+	defer w.s.add(-1)
+	w.s.begun <- struct{}{}
+	<-w.s.goOn
+	return w.SpoolWriter.Commit()
+}
+
+// Few uploads at once are made durable, the others in turn. Meanwhile a small
+// import is done, and who waits for a turn can give up.
+func TestUploadsTakeTurns(t *testing.T) {
+	const uploads, atOnce = 40, 4
+	spool := &gatedSpool{Spool: enginetest.NewSpool(), begun: make(chan struct{}, uploads+1), goOn: make(chan struct{})}
+	e := engine.New(engine.DefaultConfig(), enginetest.NewStore(), spool, nil, slog.New(slog.DiscardHandler)) // never started: all wait
+	send := func(ctx context.Context, rows int) (engine.State, error) {
+		u := e.NewUpload(engine.CSV)
+		if _, err := u.Write([]byte("name\n" + strings.Repeat(strings.Repeat("a", 150)+"\n", rows))); err != nil {
+			return "", err
+		}
+		d, err := e.Import(ctx, engine.Request{Tenant: tenant, KeyID: "k", Upload: u, Options: options()})
+		if err != nil {
+			return "", err
+		}
+		return d.Status, nil
+	}
+	var all errgroup.Group
+	for range uploads {
+		all.Go(func() error {
+			status, err := send(context.Background(), 600)
+			if err == nil && status != engine.Queued {
+				t.Errorf("status %s", status)
+			}
+			return err
+		})
+	}
+	for range atOnce {
+		<-spool.begun
+	}
+	if status, err := send(context.Background(), 1); err != nil || status != engine.Completed {
+		t.Fatalf("%s, %v", status, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := send(ctx, 600); err == nil || !strings.HasSuffix(err.Error(), "context canceled") || fault.CodeOf(err) != fault.Internal {
+		t.Fatalf("given up: %v", err)
+	}
+	for n := range uploads {
+		spool.goOn <- struct{}{}
+		if n < uploads-atOnce {
+			<-spool.begun
+		}
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if spool.most != atOnce || spool.Files() != uploads {
+		t.Fatalf("%d at once, %d uploads", spool.most, spool.Files())
+	}
+}
