@@ -34,7 +34,7 @@ type pluginLimits struct {
 	PluginMaxTraps       int           `help:"Rows on which a plugin may trap before its job fails." default:"${plugin_max_traps}"`
 	PluginMaxRowsOut     int           `help:"Records that a plugin may make of one row." default:"${plugin_max_rows_out}"`
 	PluginMaxBytesOut    int           `help:"Bytes that a plugin may answer in one call." default:"${plugin_max_bytes_out}"`
-	PluginMaxErrors      int           `help:"Errors that a plugin may report of one row." default:"${plugin_max_errors}"`
+	PluginMaxErrors      int           `help:"Errors that a plugin may report, for each row of a call." default:"${plugin_max_errors}"`
 	PluginMaxLogLines    int           `help:"Lines that are kept of a plugin's log of one job." default:"${plugin_max_log_lines}"`
 	PluginMaxLogBytes    int           `help:"Bytes that are kept of a plugin's log of one job." default:"${plugin_max_log_bytes}"`
 	PluginMaxModuleBytes int           `help:"Largest module of a plugin." default:"${plugin_max_module_bytes}"`
