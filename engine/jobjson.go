@@ -53,16 +53,16 @@ func (w *jsonWriter) data(d *Data) {
 	w.uint("row_count", d.RowCount)
 	w.uint("record_count", d.RecordCount)
 	w.bool("dry_run", d.DryRun)
-	w.list("errors", len(d.Errors), d.Errors)
+	w.valueOr("errors", "[]", len(d.Errors) == 0, d.Errors)
 	w.text("errors_url", d.ErrorsURL)
 	if d.ReportCutFrom != 0 {
 		w.uint("report_cut_from", d.ReportCutFrom)
 	}
 	w.texts("ignored_columns", d.IgnoredColumns)
-	w.pointer("dialect", d.Dialect == nil, d.Dialect)
-	w.pointer("plugin", d.Plugin == nil, d.Plugin)
+	w.valueOr("dialect", null, d.Dialect == nil, d.Dialect)
+	w.valueOr("plugin", null, d.Plugin == nil, d.Plugin)
 	if d.Results != nil {
-		w.list("results", len(d.Results), d.Results)
+		w.valueOr("results", "[]", len(d.Results) == 0, d.Results)
 	}
 	if d.ResultsURL != "" {
 		w.text("results_url", d.ResultsURL)
@@ -95,7 +95,7 @@ func (w *jsonWriter) options(o *Options) {
 	if len(o.Tags) > 0 {
 		w.texts("tags", o.Tags)
 	}
-	w.object("plugin", o.Plugin == PluginRef{}, o.Plugin)
+	w.valueOr("plugin", "{}", o.Plugin == PluginRef{}, o.Plugin)
 	if len(o.PluginConfig) > 0 {
 		w.value("plugin_config", o.PluginConfig)
 	}
@@ -106,7 +106,7 @@ func (w *jsonWriter) options(o *Options) {
 	if o.Results {
 		w.bool("results", true)
 	}
-	w.object("dialect", o.Dialect == DialectOptions{}, o.Dialect)
+	w.valueOr("dialect", "{}", o.Dialect == DialectOptions{}, o.Dialect)
 	w.b = append(w.b, '}')
 }
 
@@ -185,23 +185,15 @@ func (w *jsonWriter) texts(name string, list []string) {
 	w.b = append(w.b, ']')
 }
 
-// list appends a list of n.
-func (w *jsonWriter) list(name string, n int, v any) {
-	if n > 0 {
-		w.value(name, v)
+// valueOr appends a value that is plain where plainly is true: then nothing is
+// encoded.
+func (w *jsonWriter) valueOr(name, plain string, plainly bool, v any) {
+	w.key(name)
+	if plainly {
+		w.b = append(w.b, plain...)
 		return
 	}
-	w.key(name)
-	w.b = append(w.b, "[]"...)
-}
-
-func (w *jsonWriter) pointer(name string, isNil bool, v any) {
-	if !isNil {
-		w.value(name, v)
-		return
-	}
-	w.key(name)
-	w.b = append(w.b, null...)
+	w.any(v)
 }
 
 func (w *jsonWriter) checkpoint(name string, c Checkpoint) {
@@ -216,16 +208,6 @@ func (w *jsonWriter) checkpoint(name string, c Checkpoint) {
 func (w *jsonWriter) value(name string, v any) {
 	w.key(name)
 	w.any(v)
-}
-
-// object appends a value whose members are all left out where they are zero.
-func (w *jsonWriter) object(name string, isZero bool, v any) {
-	if !isZero {
-		w.value(name, v)
-		return
-	}
-	w.key(name)
-	w.b = append(w.b, "{}"...)
 }
 
 // any appends what encoding/json makes of v, without HTML's escapes.

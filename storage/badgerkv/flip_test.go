@@ -35,30 +35,13 @@ func closed(t *testing.T, n int) string {
 // oldest returns the first file of dir with a suffix.
 func oldest(t *testing.T, dir, suffix string) string {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no %s file: %v", suffix, err)
-	}
-	return names[0]
+	return filesOf(t, dir, suffix)[0]
 }
 
 // flip flips one bit of a file.
 func flip(t *testing.T, path string, off int64, bit int) {
 	t.Helper()
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := make([]byte, 1)
-	if _, err := f.ReadAt(b, off); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteAt([]byte{b[0] ^ 1<<bit}, off); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
+	invert(t, path, off, 1<<bit)
 }
 
 // right reads all pairs: what is given is what was put, or its seal says that it is

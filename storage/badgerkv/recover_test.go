@@ -25,14 +25,21 @@ func crash(t *testing.T, dir string) string {
 	return copied
 }
 
-// newest returns the last file of dir with a suffix.
-func newest(t *testing.T, dir, suffix string) string {
+// filesOf lists the files of dir with a suffix, of which there must be one, in order.
+func filesOf(t *testing.T, dir, suffix string) []string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no %s file: %v", suffix, err)
 	}
 	slices.Sort(names)
+	return names
+}
+
+// newest returns the last file of dir with a suffix.
+func newest(t *testing.T, dir, suffix string) string {
+	t.Helper()
+	names := filesOf(t, dir, suffix)
 	return names[len(names)-1]
 }
 
@@ -54,6 +61,12 @@ func lastByte(t *testing.T, path string) int64 {
 
 func damage(t *testing.T, path string, off int64) {
 	t.Helper()
+	invert(t, path, off, 0xff)
+}
+
+// invert changes some bits of one byte of a file.
+func invert(t *testing.T, path string, off int64, bits byte) {
+	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +75,7 @@ func damage(t *testing.T, path string, off int64) {
 	if _, err := f.ReadAt(b, off); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.WriteAt([]byte{b[0] ^ 0xff}, off); err != nil {
+	if _, err := f.WriteAt([]byte{b[0] ^ bits}, off); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
