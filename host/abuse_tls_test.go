@@ -57,21 +57,7 @@ func TestAbuseTLSKey(t *testing.T) {
 	var answers bytes.Buffer
 	send := func(method, url, token, body string) []byte {
 		t.Helper()
-		req, err := http.NewRequest(method, url, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Content-Type", jsonType)
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp, answer := exchange(t, transport, method, url, token, jsonType, strings.NewReader(body))
 		answers.Write(answer)
 		if err := resp.Header.Write(&answers); err != nil {
 			t.Fatal(err)

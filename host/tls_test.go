@@ -79,25 +79,10 @@ func TestTLS(t *testing.T) {
 	pool.AppendCertsFromPEM(cert)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
 
 	post := func(key string, body io.Reader) (int, string) {
 		t.Helper()
-		req, err := http.NewRequest("POST", "https://"+s.Addr()+"/v1/import/companies?dry_run=true", body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "text/csv")
-		req.Header.Set("Authorization", "Bearer "+key)
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		answer, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp, answer := exchange(t, transport, "POST", "https://"+s.Addr()+"/v1/import/companies?dry_run=true", key, "text/csv", body)
 		return resp.StatusCode, string(answer)
 	}
 	// Refused with a megabyte unread: the answer arrives all the same.
@@ -164,4 +149,25 @@ func TestTLSConfig(t *testing.T) {
 	if err == nil || err.Error() != "load certificate: stat nowhere.pem: no such file or directory" {
 		t.Errorf("got %v", err)
 	}
+}
+
+// exchange sends a request with a key and reads the whole answer.
+func exchange(t *testing.T, via http.RoundTripper, method, url, key, media string, body io.Reader) (*http.Response, []byte) {
+	t.Helper()
+	req, err := http.NewRequest(method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Content-Type", media)
+	resp, err := via.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, answer
 }
