@@ -288,3 +288,36 @@ func (kv *hookedKV) Get(ctx context.Context, key []byte) ([]byte, uint64, error)
 	}
 	return kv.KV.Get(ctx, key)
 }
+
+// A commit is published in steps: where a row went is told before that it died.
+// Between the two, one look-up must not lead back behind another.
+func TestHalfPublishedCommit(t *testing.T) {
+	ctx := context.Background()
+	s, tab := mustOpen(t, memkv.New(), testOptions())
+	defer mustClose(t, s)
+	made := apply(t, tab,
+		upsert(false, company.Name, "old", company.Domain, "moves.com"),
+		upsert(false, company.Name, "X", company.Domain, "goes.com"))
+	deleted, _ := tab.keys.record(made[1].ID)
+	apply(t, tab, company.Op{Kind: company.Modify, ID: made[0].ID, Patch: patch(company.Name, "new")})
+
+	// The same state, as a reader meets it half way: no row is told to be dead.
+	v := *tab.view.Load()
+	v.active = &delta{doms: v.active.doms, ids: v.active.ids}
+	v.active.ids.set(tab.keys.birth(deleted), gone)
+	tab.view.Store(&v)
+	for _, get := range []func() (company.Company, error){
+		func() (company.Company, error) { return tab.ByDomain(ctx, []byte("moves.com")) },
+		func() (company.Company, error) { return tab.Get(ctx, made[0].ID) },
+	} {
+		if c, err := get(); err != nil || string(text(c.Record, company.Name)) != "new" {
+			t.Errorf("a row that moved is read as %+v, %v", c, err)
+		}
+	}
+	if _, err := tab.ByDomain(ctx, []byte("goes.com")); !errors.Is(err, fault.NotFound) {
+		t.Errorf("by domain: %v", err)
+	}
+	if c, err := tab.Get(ctx, made[1].ID); !errors.Is(err, fault.NotFound) {
+		t.Errorf("a company that the domain no longer leads to is back: %+v, %v", c, err)
+	}
+}

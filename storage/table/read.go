@@ -150,7 +150,9 @@ func (t *Table) findDomain(ctx context.Context, h hash) (place, error) {
 }
 
 // committed returns where the company born as birth is now; none: nowhere. That
-// a row died is published after where it went, so it is asked first.
+// a row died is published after where it went, so it is asked first. Where it
+// went is asked even of a row that lives: who looked by domain a moment ago was
+// led there, and must not be led back.
 func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, error) {
 	if birth < t.base {
 		return t.committedBelow(ctx, v, birth)
@@ -165,7 +167,14 @@ func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, e
 			if g.birth(i) != birth {
 				return none, nil // the row at that place has another id
 			}
-			return birth, nil
+			switch p := v.active.ids.get(t.keys.birth(birth)); p {
+			case none:
+				return birth, nil
+			case gone:
+				return none, nil
+			default:
+				return p, nil
+			}
 		}
 	}
 	p, err := t.viewID(ctx, v, birth)
