@@ -185,6 +185,7 @@ func (s *stage) rounds(ctx context.Context, plan []*step, started time.Time) str
 func (s *stage) step(ctx context.Context, st *step, round int) error {
 	limited, cancel := context.WithTimeoutCause(ctx, st.limit, fmt.Errorf("not done within %s", st.limit))
 	defer cancel()
+	measure.SettleDisk() // what the step before wrote is not on this one's account
 	runs, err := st.run(limited)
 	if ctx.Err() != nil {
 		return fmt.Errorf("ended in round %d: %w", round+1, context.Cause(ctx))

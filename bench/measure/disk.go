@@ -27,6 +27,10 @@ func DiskBytes(dir string) (int64, error) {
 	return total, err
 }
 
+// SettleDisk waits until nothing that was written before is still on its way to a
+// disk.
+func SettleDisk() { syscall.Sync() }
+
 func allocated(info os.FileInfo) int64 {
 	const blockBytes = 512 // of st_blocks, whatever the file system's own
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
