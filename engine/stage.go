@@ -28,8 +28,9 @@ type stages struct {
 	transform  Transformer // nil: no plugin
 	projection []int       // columns given to the plugin under mapped names; nil: all of them
 
-	update bool
-	tags   [][]byte
+	update  bool
+	unnamed bool // no result tells an id
+	tags    [][]byte
 
 	mu    sync.Mutex
 	plans map[string]*plan // by the plugin's answered columns
@@ -38,7 +39,8 @@ type stages struct {
 // openStages starts the job's plugin, once the first columns are known.
 func (e *Engine) openStages(ctx context.Context, src *source) (*stages, error) {
 	job := src.job
-	s := &stages{projection: src.projection, update: job.Options.UpdateExisting, plans: map[string]*plan{}}
+	s := &stages{projection: src.projection, update: job.Options.UpdateExisting,
+		unnamed: !job.Options.Results, plans: map[string]*plan{}}
 	for _, t := range job.Options.Tags {
 		s.tags = append(s.tags, []byte(t))
 	}
@@ -195,7 +197,7 @@ func (s *stages) record(w *work, v *validator, p *plan, b *batch.Batch, row, at 
 		return
 	}
 	w.records = append(w.records, outcome{row: row, op: len(w.ops)})
-	w.ops = append(w.ops, company.Op{Kind: company.Upsert, Update: s.update, Patch: company.Patch(w.arena[from:])})
+	w.ops = append(w.ops, company.Op{Kind: company.Upsert, Update: s.update, Unnamed: s.unnamed, Patch: company.Patch(w.arena[from:])})
 }
 
 // failRow fails a row with the faults that decoding or the plugin found.

@@ -26,10 +26,11 @@ const (
 // Op is one change to a table of companies. Ops of one commit act one by one in
 // their order, so a later one meets what an earlier one did.
 type Op struct {
-	Kind   OpKind
-	Update bool  // Upsert: update the one that matches; else skip
-	Patch  Patch // Upsert, Create, Modify
-	ID     ID    // Modify, Delete
+	Kind    OpKind
+	Update  bool  // Upsert: update the one that matches; else skip
+	Unnamed bool  // Upsert: nobody asks for the result's ID, which takes four hashes to make
+	Patch   Patch // Upsert, Create, Modify
+	ID      ID    // Modify, Delete
 }
 
 // Outcome is what became of an Op.
@@ -49,7 +50,8 @@ var outcomeNames = [...]string{"failed", "created", "updated", "skipped", "delet
 func (o Outcome) String() string { return outcomeNames[o] }
 
 // Result is the answer to one Op. ID is the company concerned: the new one, the
-// matched one, for a Conflict the one that has the domain.
+// matched one, for a Conflict the one that has the domain. Of an Unnamed op it may
+// be left out.
 type Result struct {
 	Outcome Outcome
 	ID      ID

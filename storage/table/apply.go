@@ -124,15 +124,15 @@ func (tx *Tx) step(op *company.Op, p *probe, res *company.Result) (fit bool, err
 			if err := tx.catchUp(); err != nil {
 				return false, err
 			}
-			return tx.create(op.Patch, p, res)
+			return tx.create(op, p, res)
 		}
 		if op.Kind == company.Upsert && op.Update {
 			return tx.match(own, op, p, res)
 		}
-		id := tx.t.keys.id(own)
-		*res = company.Result{Outcome: company.Skipped, ID: id}
 		if op.Kind == company.Create {
-			*res = conflict(id)
+			*res = conflict(tx.t.keys.id(own))
+		} else {
+			*res = company.Result{Outcome: company.Skipped, ID: tx.named(op, own)}
 		}
 		return true, nil
 	case company.Modify, company.Delete:
@@ -186,7 +186,16 @@ func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
 	return g.row(i), g.record(i), nil
 }
 
-func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, error) {
+// named is the id of the company born as birth, if somebody asks for it.
+func (tx *Tx) named(op *company.Op, birth uint64) (id company.ID) {
+	if !op.Unnamed {
+		id = tx.t.keys.id(birth)
+	}
+	return id
+}
+
+func (tx *Tx) create(op *company.Op, p *probe, res *company.Result) (bool, error) {
+	patch := op.Patch
 	if blank(text(patch.Record(), company.Name)) || patch.Clears(company.Name) && !patch.Sets(company.Name) {
 		res.Err = company.NoName()
 		return true, nil
@@ -207,7 +216,7 @@ func (tx *Tx) create(patch company.Patch, p *probe, res *company.Result) (bool, 
 		tx.setDomain(p.h, rec)
 	}
 	tx.live++
-	*res = company.Result{Outcome: company.Created, ID: tx.t.keys.id(rec)}
+	*res = company.Result{Outcome: company.Created, ID: tx.named(op, rec)}
 	return true, nil
 }
 
@@ -240,7 +249,7 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 	if err != nil {
 		return false, err
 	}
-	res.ID = tx.t.keys.id(old.birth)
+	res.ID = tx.named(op, old.birth)
 	patch := op.Patch
 	if op.Kind == company.Upsert {
 		if patch, err = tx.keepName(patch); err != nil {

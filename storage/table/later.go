@@ -93,7 +93,7 @@ func (tx *Tx) match(birth uint64, op *company.Op, p *probe, res *company.Result)
 		l := &tx.later
 		l.list = append(roomFor(l.list), laterUpdate{rec: rec, birth: birth, off: uint32(len(l.patches)), size: uint32(len(op.Patch))})
 		l.patches = append(l.patches, op.Patch...)
-		*res = company.Result{Outcome: company.Updated, ID: tx.t.keys.id(birth)}
+		*res = company.Result{Outcome: company.Updated, ID: tx.named(op, birth)}
 		return true, nil
 	}
 	if len(tx.later.list) > 0 {
@@ -179,7 +179,7 @@ func (tx *Tx) catchUpFew() error {
 func (tx *Tx) change(u *laterUpdate, old *groupRow, record company.Record) error {
 	patch := company.Patch(tx.later.patches[u.off : u.off+u.size])
 	if rec := tx.ids.get(tx.t.keys.birth(u.birth)); rec != none { // it is the second of the run
-		op := company.Op{Kind: company.Upsert, Update: true, Patch: patch}
+		op := company.Op{Kind: company.Upsert, Update: true, Unnamed: true, Patch: patch}
 		fit, err := tx.update(rec, &op, &probe{found: none}, new(company.Result))
 		return orTooLarge(fit, err)
 	}
