@@ -23,6 +23,7 @@ type mapSlot struct {
 // first skip bits of all its hashes are the same. Keys are never removed one by
 // one. The zero value is empty.
 type hashMap struct {
+	tags  []uint8 // a byte of the hash in each slot, 0 where it is free: what is not there is missed by these alone
 	slots []mapSlot
 	n     int
 	skip  uint8
@@ -39,27 +40,31 @@ func (m *hashMap) get(h hash) uint64 {
 	if m.n == 0 {
 		return none
 	}
-	for i := m.home(h.hi); ; {
-		s := &m.slots[i]
-		if !s.used {
+	for i, tag := m.home(h.hi), tagOf(h.hi); ; {
+		switch m.tags[i] {
+		case 0:
 			return none
+		case tag:
+			if s := &m.slots[i]; s.hi == h.hi && s.lo == h.lo {
+				return s.val
+			}
 		}
-		if s.hi == h.hi && s.lo == h.lo {
-			return s.val
-		}
-		if i++; i == len(m.slots) {
+		if i++; i == len(m.tags) {
 			i = 0
 		}
 	}
 }
 
+// tagOf is of the bits that neither place a hash nor are those of a bucket.
+func tagOf(hi uint64) uint8 { return uint8(hi) | 1 }
+
 // touch asks for the memory that get will look at. Many of them in a row wait
 // for it together.
 func (m *hashMap) touch(h hash) uint64 {
-	if len(m.slots) == 0 {
+	if len(m.tags) == 0 {
 		return 0
 	}
-	return m.slots[m.home(h.hi)].hi
+	return uint64(m.tags[m.home(h.hi)])
 }
 
 // set returns what the key had before.
@@ -67,19 +72,20 @@ func (m *hashMap) set(h hash, val uint64) uint64 {
 	if m.n >= len(m.slots)/4*3 {
 		m.grow()
 	}
-	for i := m.home(h.hi); ; {
-		s := &m.slots[i]
-		if !s.used {
-			*s = mapSlot{h.hi, h.lo, true, val}
+	for i, tag := m.home(h.hi), tagOf(h.hi); ; {
+		switch m.tags[i] {
+		case 0:
+			m.tags[i], m.slots[i] = tag, mapSlot{h.hi, h.lo, true, val}
 			m.n++
 			return none
+		case tag:
+			if s := &m.slots[i]; s.hi == h.hi && s.lo == h.lo {
+				old := s.val
+				s.val = val
+				return old
+			}
 		}
-		if s.hi == h.hi && s.lo == h.lo {
-			old := s.val
-			s.val = val
-			return old
-		}
-		if i++; i == len(m.slots) {
+		if i++; i == len(m.tags) {
 			i = 0
 		}
 	}
@@ -92,6 +98,7 @@ func (m *hashMap) grow() {
 		factor = 4
 	}
 	m.slots = make([]mapSlot, max(minMapSlots, factor*len(old)))
+	m.tags = make([]uint8, len(m.slots))
 	m.n = 0
 	for i := range old {
 		if s := &old[i]; s.used {
@@ -103,8 +110,9 @@ func (m *hashMap) grow() {
 // reset empties m and keeps its memory, unless that is far more than it used.
 func (m *hashMap) reset() {
 	if len(m.slots) > 1024 && m.n < len(m.slots)/16 {
-		m.slots = nil
+		m.tags, m.slots = nil, nil
 	}
+	clear(m.tags)
 	clear(m.slots)
 	m.n = 0
 }
