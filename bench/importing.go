@@ -186,10 +186,10 @@ func (s *stage) atRest(ctx context.Context, h *host, in *Input, reopen bool, out
 	return errors.Join(err, again.close())
 }
 
-// settled waits until the disk has not changed for a while, in which compaction
-// and garbage collection have done what they do.
+// settled waits until the disk has not changed for longer than the server's garbage
+// collection, which looks once a minute, leaves alone.
 func settled(ctx context.Context, data string) error {
-	const quiet, most, every = 5 * time.Second, 2 * time.Minute, 250 * time.Millisecond
+	const quiet, most, every = 75 * time.Second, 5 * time.Minute, 250 * time.Millisecond
 	last, since := int64(-1), time.Now()
 	for begin := time.Now(); time.Since(begin) < most; {
 		now, err := measure.DiskBytes(data)
