@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand"
 	"testing"
 	"time"
@@ -195,4 +196,59 @@ func TestDamageIsFound(t *testing.T) {
 			t.Errorf("no key of section %c was damaged", sect)
 		}
 	}
+}
+
+// A fold that ends half way may have deleted blocks that were written and died
+// since the one before.
+func TestCrashAfterBlocksAreGone(t *testing.T) {
+	ctx := context.Background()
+	for n, done := 0, false; !done; n++ {
+		mem := memkv.New()
+		kv := &stoppedKV{KV: mem}
+		s, tab := mustOpen(t, kv, testOptions())
+		create := func(from, to int) (made []company.Result) {
+			var ops []company.Op
+			for i := from; i < to; i++ {
+				ops = append(ops, upsert(false, company.Name, "N", company.Domain, fmt.Sprintf("d%d.com", i)))
+			}
+			return apply(t, tab, ops...)
+		}
+		create(0, 100)
+		if err := tab.Vacuum(ctx); err != nil {
+			t.Fatal(err)
+		}
+		made := create(100, 900)
+		var ops []company.Op
+		for _, m := range made[:600] {
+			ops = append(ops, company.Op{Kind: company.Delete, ID: m.ID})
+		}
+		apply(t, tab, ops...)
+		kv.armed, kv.after = true, n
+		done = tab.Vacuum(ctx) == nil
+		mustClose(t, s)
+		s, tab = mustOpen(t, mem, testOptions())
+		sound(t, tab)
+		if err := tab.Vacuum(ctx); err != nil {
+			t.Fatal(err)
+		}
+		sound(t, tab)
+		mustClose(t, s)
+	}
+}
+
+// stoppedKV takes so many commits and no more, once it is armed.
+type stoppedKV struct {
+	storage.KV
+	armed bool
+	after int
+}
+
+func (kv *stoppedKV) Commit(ctx context.Context, ops []storage.Op, guards []storage.Guard) error {
+	if kv.armed {
+		if kv.after == 0 {
+			return storagetest.ErrInjected
+		}
+		kv.after--
+	}
+	return kv.KV.Commit(ctx, ops, guards)
 }

@@ -193,6 +193,15 @@ func (r *replay) finish() {
 			r.edit.add(rec>>blockBits, -1, 0, 0)
 		}
 	}
+	// The rows of a block that went can't be counted any more. Those since the
+	// last fold never were, but their deaths are.
+	for i := range r.entries {
+		for _, fix := range r.entries[i].blocks {
+			if fix.phys == 0 {
+				*r.edit.at(fix.block) = 0
+			}
+		}
+	}
 	dir := r.edit.directory
 	r.v.dir = &dir
 }
