@@ -172,14 +172,18 @@ func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
 	for rec < t.base {
 		t = t.lower
 	}
-	if tx.lastOf != t || tx.last.number != rec>>blockBits {
-		b, err := t.blockWith(tx.ctx, rec)
-		if err != nil {
-			return groupRow{}, nil, err
+	if tx.lastOf == t && tx.last.number == rec>>blockBits {
+		if g, i, ok := tx.last.find(uint8(rec)); ok {
+			return g.row(i), g.record(i), nil
 		}
-		tx.last, tx.lastOf = b, t
+		// The table below a dry run has written the row since the block was read.
 	}
-	g, i, ok := tx.last.find(uint8(rec))
+	b, err := t.blockWith(tx.ctx, rec)
+	if err != nil {
+		return groupRow{}, nil, err
+	}
+	tx.last, tx.lastOf = b, t
+	g, i, ok := b.find(uint8(rec))
 	if !ok {
 		return groupRow{}, nil, fmt.Errorf("read row %d at key %x: %w", rec, t.src.space.block(rec>>blockBits), storage.ErrDamaged)
 	}

@@ -97,3 +97,31 @@ func TestDryRunLeftovers(t *testing.T) {
 	}
 	mustClose(t, s)
 }
+
+// A dry run lies over a table that others go on writing: what it read of it may
+// be older than where it is led next.
+func TestDryRunBesideUpdate(t *testing.T) {
+	ctx := context.Background()
+	s, tab := mustOpen(t, memkv.New(), testOptions())
+	defer mustClose(t, s)
+	made := apply(t, tab,
+		upsert(false, company.Name, "A", company.Domain, "a.com"),
+		upsert(false, company.Name, "B", company.Domain, "b.com"))
+	d, err := tab.DryRun(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dry := func(op company.Op) {
+		t.Helper()
+		results := make([]company.Result, 1)
+		if err := d.Apply([]company.Op{op}, results); err != nil || results[0].Outcome != company.Updated {
+			t.Fatalf("%v, %v", outcomes(results), err)
+		}
+	}
+	dry(upsert(true, company.City, "C", company.Domain, "a.com"))
+	apply(t, tab, company.Op{Kind: company.Modify, ID: made[1].ID, Patch: patch(company.Name, "later")}) // in the block just read
+	dry(upsert(true, company.City, "C", company.Domain, "b.com"))
+	if err := d.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
