@@ -125,3 +125,31 @@ func TestDryRunBesideUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A company that is deleted between a dry run's looks at its domain and at its
+// row is one that is not there.
+func TestDryRunBesideDelete(t *testing.T) {
+	ctx, kv := context.Background(), &hookedKV{KV: memkv.New()}
+	s, tab := mustOpen(t, kv, testOptions())
+	defer mustClose(t, s)
+	made := apply(t, tab,
+		upsert(false, company.Name, "A", company.Domain, "a.com"),
+		upsert(false, company.Name, "B", company.Domain, "b.com"))
+	d, err := tab.DryRun(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Both domains are looked up before the first row is read.
+	kv.hook = func() { apply(t, tab, company.Op{Kind: company.Delete, ID: made[1].ID}) }
+	results := make([]company.Result, 2)
+	err = d.Apply([]company.Op{
+		upsert(true, company.Name, "A", company.Domain, "a.com"),
+		upsert(true, company.Name, "B", company.Domain, "b.com"),
+	}, results)
+	if got := outcomes(results); err != nil || got != "updated created " {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if err := d.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

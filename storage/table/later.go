@@ -79,6 +79,9 @@ func (tx *Tx) match(birth uint64, op *company.Op, p *probe, res *company.Result)
 	if err != nil {
 		return false, err
 	}
+	if rec == none {
+		return tx.create(op, p, res)
+	}
 	// What can fail, since lists are united, fails now.
 	if rec < tx.start && tx.t.lower == nil && !op.Patch.Sets(company.Tags) && !op.Patch.Sets(company.Custom) {
 		if len(tx.later.list) == maxLater {
@@ -107,7 +110,8 @@ func (tx *Tx) match(birth uint64, op *company.Op, p *probe, res *company.Result)
 	return tx.update(rec, op, p, res)
 }
 
-// current returns where the company born as birth is now; it must exist.
+// current returns where the company born as birth is now; none: it was deleted from
+// the table below a dry run after its domain was looked up.
 func (tx *Tx) current(birth uint64) (uint64, error) {
 	h := tx.t.keys.birth(birth)
 	if p := tx.ids.get(h); p != none {
