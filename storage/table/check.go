@@ -184,7 +184,7 @@ func (c *check) rows(ctx context.Context, b *block) {
 // unfolded reports whether the death of a row is in a delta.
 func (v *view) unfolded(block uint64, slot uint8) bool {
 	rec := block<<blockBits | uint64(slot)
-	return v.active.dead.has(rec) || v.frozen != nil && v.frozen.dead.has(rec)
+	return v.active.dead.has(rec, v.seq) || v.frozen != nil && v.frozen.dead.has(rec, v.seq)
 }
 
 // row checks that a live row is found where it is.

@@ -289,35 +289,127 @@ func (kv *hookedKV) Get(ctx context.Context, key []byte) ([]byte, uint64, error)
 	return kv.KV.Get(ctx, key)
 }
 
-// A commit is published in steps: where a row went is told before that it died.
-// Between the two, one look-up must not lead back behind another.
-func TestHalfPublishedCommit(t *testing.T) {
+// A commit is seen whole or not at all, in each step of its publishing: no
+// look-up leads back behind another.
+func TestCommitIsSeenWhole(t *testing.T) {
+	ctx := context.Background()
+	s, tab := mustOpen(t, memkv.New(), testOptions())
+	made := apply(t, tab,
+		upsert(false, company.Name, "old", company.Domain, "stays.com"),
+		upsert(false, company.Name, "old", company.Domain, "from.com"),
+		upsert(false, company.Name, "old", company.Domain, "goes.com"))
+	mustClose(t, s) // the writer is done, and this test takes its place
+	byDomain := func(domain string) func() (company.Company, error) {
+		return func() (company.Company, error) { return tab.ByDomain(ctx, []byte(domain)) }
+	}
+	byID := func(id company.ID) func() (company.Company, error) {
+		return func() (company.Company, error) { return tab.Get(ctx, id) }
+	}
+
+	tx := s.takeTx(tab)
+	defer s.giveTx(tx)
+	tx.begin(ctx)
+	results := make([]company.Result, 4)
+	if _, err := tx.Apply([]company.Op{
+		{Kind: company.Modify, ID: made[0].ID, Patch: patch(company.Name, "new")},
+		{Kind: company.Modify, ID: made[1].ID, Patch: patch(company.Name, "new", company.Domain, "to.com")},
+		{Kind: company.Delete, ID: made[2].ID},
+		upsert(false, company.Name, "new", company.Domain, "comes.com"),
+	}, results); err != nil {
+		t.Fatal(err)
+	}
+	ops, err := tx.assemble()
+	if err != nil {
+		t.Fatal(err)
+	}
+	see := func(when, name string, get func() (company.Company, error)) {
+		t.Helper()
+		c, err := get()
+		if got := string(text(c.Record, company.Name)); got != name || name == "" && !errors.Is(err, fault.NotFound) {
+			t.Errorf("%s: %q, %v, want %q", when, got, err, name)
+		}
+	}
+	check := func(when, stays, from, to, goes, comes string) {
+		t.Helper()
+		see(when, stays, byDomain("stays.com"))
+		see(when, stays, byID(made[0].ID))
+		see(when, from, byDomain("from.com"))
+		see(when, to, byDomain("to.com"))
+		see(when, from+to, byID(made[1].ID))
+		see(when, goes, byDomain("goes.com"))
+		see(when, goes, byID(made[2].ID))
+		see(when, comes, byDomain("comes.com"))
+		see(when, comes, byID(results[3].ID))
+		n := 0
+		if err := tab.Scan(ctx, Cursor{}, 0, func(company.Company, Cursor) error { n++; return nil }); err != nil || n != 3 {
+			t.Errorf("%s: a scan sees %d companies, %v", when, n, err)
+		}
+	}
+	check("before", "old", "old", "", "old", "")
+	if err := tab.put(ctx, ops); err != nil {
+		t.Fatal(err)
+	}
+	check("durable", "old", "old", "", "old", "")
+	older := tab.view.Load()
+	tx.show()
+	shown := tab.view.Load()
+	check("shown", "new", "", "new", "", "new")
+	for i, m := range made {
+		birth, _ := tab.keys.record(m.ID)
+		if p, err := tab.committed(ctx, older, birth); err != nil || p != birth {
+			t.Errorf("who began before is led from company %d to %d, %v", i, int64(p), err)
+		}
+	}
+	tx.absorb()
+	check("absorbed", "new", "", "new", "", "new")
+
+	// Who began a look-up before a step ends it after.
+	tab.view.Store(shown)
+	check("shown, and absorbed since", "new", "", "new", "", "new")
+}
+
+// The same beside a writer: who finds a company by domain finds it by id, and one
+// whose domain changes is always found by one of the two.
+func TestLookUpsBesideWriter(t *testing.T) {
 	ctx := context.Background()
 	s, tab := mustOpen(t, memkv.New(), testOptions())
 	defer mustClose(t, s)
-	made := apply(t, tab,
-		upsert(false, company.Name, "old", company.Domain, "moves.com"),
-		upsert(false, company.Name, "X", company.Domain, "goes.com"))
-	deleted, _ := tab.keys.record(made[1].ID)
-	apply(t, tab, company.Op{Kind: company.Modify, ID: made[0].ID, Patch: patch(company.Name, "new")})
-
-	// The same state, as a reader meets it half way: no row is told to be dead.
-	v := *tab.view.Load()
-	v.active = &delta{doms: v.active.doms, ids: v.active.ids}
-	v.active.ids.set(tab.keys.birth(deleted), gone)
-	tab.view.Store(&v)
-	for _, get := range []func() (company.Company, error){
-		func() (company.Company, error) { return tab.ByDomain(ctx, []byte("moves.com")) },
-		func() (company.Company, error) { return tab.Get(ctx, made[0].ID) },
-	} {
-		if c, err := get(); err != nil || string(text(c.Record, company.Name)) != "new" {
-			t.Errorf("a row that moved is read as %+v, %v", c, err)
+	moves := apply(t, tab, upsert(false, company.Name, "N", company.Domain, "moves0.com"))[0].ID
+	var round atomic.Int64
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	const rows, rounds = 1000, 5
+	wg.Go(func() {
+		for i := 0; !stop.Load(); i++ {
+			c, err := tab.ByDomain(ctx, fmt.Appendf(nil, "r%d-%d.com", round.Load(), i%rows))
+			if err != nil {
+				continue
+			}
+			if _, err := tab.Get(ctx, c.ID); err != nil {
+				t.Errorf("found by domain, but by id: %v", err)
+				return
+			}
 		}
+	})
+	wg.Go(func() {
+		for !stop.Load() {
+			n := round.Load()
+			_, before := tab.ByDomain(ctx, fmt.Appendf(nil, "moves%d.com", n))
+			_, after := tab.ByDomain(ctx, fmt.Appendf(nil, "moves%d.com", n+1))
+			if before != nil && after != nil && round.Load() == n {
+				t.Errorf("found by no domain: %v, %v", before, after)
+				return
+			}
+		}
+	})
+	for n := range rounds {
+		ops := []company.Op{{Kind: company.Modify, ID: moves, Patch: patch(company.Domain, fmt.Sprintf("moves%d.com", n+1))}}
+		for i := range rows {
+			ops = append(ops, upsert(false, company.Name, "N", company.Domain, fmt.Sprintf("r%d-%d.com", n, i)))
+		}
+		apply(t, tab, ops...)
+		round.Add(1)
 	}
-	if _, err := tab.ByDomain(ctx, []byte("goes.com")); !errors.Is(err, fault.NotFound) {
-		t.Errorf("by domain: %v", err)
-	}
-	if c, err := tab.Get(ctx, made[1].ID); !errors.Is(err, fault.NotFound) {
-		t.Errorf("a company that the domain no longer leads to is back: %+v, %v", c, err)
-	}
+	stop.Store(true)
+	wg.Wait()
 }

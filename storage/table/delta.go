@@ -2,6 +2,46 @@ package table
 
 import "sync"
 
+// places are those that one commit changed, on their way into the active delta. As
+// long as they are open they go before it.
+type places struct {
+	mu        sync.RWMutex
+	doms, ids *hashMap // the transaction's; nil: the delta has them
+}
+
+// domain returns what the commit made of a domain; p may be nil.
+func (p *places) domain(h hash) place {
+	if p == nil {
+		return none
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.doms == nil {
+		return none
+	}
+	return p.doms.get(h)
+}
+
+// id returns where the commit put a company; p may be nil.
+func (p *places) id(h hash) place {
+	if p == nil {
+		return none
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.ids == nil {
+		return none
+	}
+	return p.ids.get(h)
+}
+
+// close gives the maps back to the transaction.
+func (p *places) close() {
+	p.mu.Lock()
+	p.doms, p.ids = nil, nil
+	p.mu.Unlock()
+}
+
 // delta holds what changed since the last fold: places that buckets do not know
 // yet, and rows that died. The writer adds to it after a commit; readers look
 // into it at any time. A frozen one never changes again.
@@ -67,9 +107,10 @@ func (s *deadSet) of(block uint64) []deadRow {
 	return list
 }
 
-func (s *deadSet) has(rec uint64) bool {
+// has reports whether a row is dead as of commit seq.
+func (s *deadSet) has(rec, seq uint64) bool {
 	for _, d := range s.of(rec >> blockBits) {
-		if d.slot() == uint8(rec) {
+		if d.slot() == uint8(rec) && d.seq() <= seq {
 			return true
 		}
 	}

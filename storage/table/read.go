@@ -42,8 +42,8 @@ func (t *Table) ByDomain(ctx context.Context, domain []byte) (company.Company, e
 		}
 		return t.placed(ctx, v, birth)
 	}
-	// A commit tells of domains first, of ids after, so for a moment the domain may
-	// lead to a company that is about to get it, or has just lost it.
+	// A commit between the looks at domain and row may lead to a company that gets
+	// the domain after, or has just lost it.
 	var c company.Company
 	for range domainAttempts {
 		var err error
@@ -55,7 +55,7 @@ func (t *Table) ByDomain(ctx context.Context, domain []byte) (company.Company, e
 }
 
 // domainAttempts is how often a domain that leads to a company without it is
-// looked up. Ids change after domains, so the second time would do.
+// looked up. Each time takes another commit to happen.
 const domainAttempts = 3
 
 // placed returns where the company born as birth is now, which has a domain.
@@ -123,6 +123,9 @@ func (t *Table) blockWith(ctx context.Context, rec uint64) (*block, error) {
 
 // viewDomain looks a domain up for a reader.
 func (t *Table) viewDomain(ctx context.Context, v *view, h hash) (place, error) {
+	if p := v.fresh.domain(h); p != none {
+		return p, nil
+	}
 	if p := v.active.doms.get(h); p != none {
 		return p, nil
 	}
@@ -149,15 +152,12 @@ func (t *Table) findDomain(ctx context.Context, h hash) (place, error) {
 	return none, fault.New(fault.Overloaded, "the table changes too fast to be read")
 }
 
-// committed returns where the company born as birth is now; none: nowhere. That
-// a row died is published after where it went, so it is asked first. Where it
-// went is asked even of a row that lives: who looked by domain a moment ago was
-// led there, and must not be led back.
+// committed returns where the company born as birth is now; none: nowhere.
 func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, error) {
 	if birth < t.base {
 		return t.committedBelow(ctx, v, birth)
 	}
-	dead := v.active.dead.has(birth) || v.frozen != nil && v.frozen.dead.has(birth)
+	dead := v.active.dead.has(birth, v.seq) || v.frozen != nil && v.frozen.dead.has(birth, v.seq)
 	if !dead {
 		b, err := t.blockWith(ctx, birth)
 		if err != nil {
@@ -167,14 +167,7 @@ func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, e
 			if g.birth(i) != birth {
 				return none, nil // the row at that place has another id
 			}
-			switch p := v.active.ids.get(t.keys.birth(birth)); p {
-			case none:
-				return birth, nil
-			case gone:
-				return none, nil
-			default:
-				return p, nil
-			}
+			return birth, nil
 		}
 	}
 	p, err := t.viewID(ctx, v, birth)
@@ -187,6 +180,9 @@ func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, e
 // viewID looks up where a row moved.
 func (t *Table) viewID(ctx context.Context, v *view, birth uint64) (place, error) {
 	h := t.keys.birth(birth)
+	if p := v.fresh.id(h); p != none {
+		return p, nil
+	}
 	if p := v.active.ids.get(h); p != none {
 		return p, nil
 	}

@@ -115,9 +115,14 @@ func lastPuts(ops []storage.Op) []storage.Op {
 
 // publish makes the commit visible, once it is durable.
 func (tx *Tx) publish() {
-	if !tx.changesTable() {
-		return
+	if tx.changesTable() {
+		tx.show()
+		tx.absorb()
 	}
+}
+
+// show makes all of the commit visible at once: no reader meets a part of it.
+func (tx *Tx) show() {
 	t, v := tx.t, *tx.v
 	v.seq, v.next, v.live = tx.entry.seq, tx.start+uint64(len(tx.rows)), tx.live
 	edit := v.dir.edit()
@@ -131,10 +136,22 @@ func (tx *Tx) publish() {
 	}
 	dir := edit.directory
 	v.dir = &dir
-	before := v.active.size()
+	// What died carries its commit, so no reader of an older view takes it for dead.
+	v.active.dead.add(v.seq, tx.dead)
 	if len(tx.rows) > 0 {
 		t.blocks.forget(tx.start >> blockBits)
 	}
+	v.fresh = &places{doms: &tx.doms, ids: &tx.ids}
+	t.view.Store(&v)
+	if len(tx.rows) > 0 {
+		t.blocks.forget(tx.start >> blockBits)
+	}
+}
+
+// absorb moves the places of a commit that was shown into the delta.
+func (tx *Tx) absorb() {
+	t, v := tx.t, *tx.t.view.Load()
+	before := v.active.size()
 	for i := range tx.doms.slots {
 		if s := &tx.doms.slots[i]; s.used && s.val != none && v.active.doms.set(hash{s.hi, s.lo}, s.val) {
 			v.active.domN++
@@ -145,14 +162,13 @@ func (tx *Tx) publish() {
 			v.active.idN++
 		}
 	}
-	v.active.dead.add(v.seq, tx.dead)
 	v.active.deadN += len(tx.dead)
 	v.active.logs++
 	t.set.deltaRows.Add(int64(v.active.size() - before))
+	fresh := v.fresh
+	v.fresh = nil
 	t.view.Store(&v)
-	if len(tx.rows) > 0 {
-		t.blocks.forget(tx.start >> blockBits)
-	}
+	fresh.close()
 }
 
 // begun is the number of rows before group i.

@@ -9,6 +9,7 @@ type view struct {
 	seq    uint64 // of the last commit
 	next   uint64 // record number of the next row
 	live   int64
+	fresh  *places // of the last commit, while active has not all of them; else nil
 	active *delta
 	frozen *delta // being folded; nil: nothing is
 	doms   *index
