@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -517,4 +518,58 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 	h.queue("another", body, options())
 	h.must(engine.CSV, "name,domain\nA,a.example\n", options()) // at once
+}
+
+// keysPlugin must be told of all columns of a batch before it gets one. Each
+// number of columns has an answer of its own, whose texts it makes up.
+type keysPlugin struct {
+	gatePlugin
+	told    *sync.Map // numbers of columns
+	answers map[int][]string
+}
+
+func (p keysPlugin) Open(_ context.Context, _ string, job engine.PluginJob) (engine.Transformer, error) {
+	p.told.Store(len(job.Columns), true)
+	return p, nil
+}
+
+func (p keysPlugin) Extend(_ context.Context, columns []string) error {
+	p.told.Store(len(columns), true)
+	return nil
+}
+
+func (p keysPlugin) Process(_ context.Context, in, out *batch.Batch) ([]string, error) {
+	if _, told := p.told.Load(in.Cols); !told {
+		return nil, fmt.Errorf("a batch of %d columns that the plugin was not told of", in.Cols)
+	}
+	names := p.answers[in.Cols]
+	out.Reset(len(names))
+	for i := range in.Rows {
+		if in.Rows[i].Failed {
+			continue
+		}
+		for _, name := range names {
+			out.Cells = append(out.Cells, out.Append(batch.Text, []byte(name)))
+		}
+		out.Source = append(out.Source, uint32(i))
+	}
+	return names, nil
+}
+
+// run runs a job of NDJSON through the plugin, a batch at a time.
+func (p keysPlugin) run(t *testing.T, lines string) (*harness, *engine.Data) {
+	h := newHarness(t, nil)
+	h.close()
+	p.told = new(sync.Map)
+	h.start(func(c *engine.Config) { c.Workers = 1 }, p)
+	return h, h.must(engine.NDJSON, lines, options())
+}
+
+// The first columns may come late: of a batch all of whose rows are malformed
+// there is none.
+func TestPluginIsToldOfLateColumns(t *testing.T) {
+	_, d := keysPlugin{answers: map[int][]string{1: {"name"}}}.run(t, strings.Repeat("x\n", 2500)+`{"name":"N"}`)
+	if d.Status != engine.Completed || counts(d) != "2501/2501: 1 0 0 2500" {
+		t.Errorf("%s %s %v", d.Status, counts(d), d.Failure)
+	}
 }

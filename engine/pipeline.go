@@ -90,14 +90,13 @@ func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Co
 			if p.stages, err = open(ctx, src); err != nil {
 				return err
 			}
-		}
-		st := p.stages
-		if st.transform != nil && told > 0 && len(src.given) > told {
-			if err := st.transform.Extend(ctx, slices.Clone(src.given)); err != nil {
+		} else if t := p.stages.transform; t != nil && len(src.given) > told {
+			if err := t.Extend(ctx, slices.Clone(src.given)); err != nil {
 				return err
 			}
 		}
 		told = len(src.given)
+		st := p.stages
 		todo <- func(v *validator) {
 			st.prepare(ctx, w, v)
 			w.ready <- struct{}{}
