@@ -573,3 +573,18 @@ func TestPluginIsToldOfLateColumns(t *testing.T) {
 		t.Errorf("%s %s %v", d.Status, counts(d), d.Failure)
 	}
 }
+
+// What a plugin calls its columns is its own choice, and so is how one list of
+// them differs from another.
+func TestPluginAnswersDiffer(t *testing.T) {
+	h, d := keysPlugin{answers: map[int][]string{
+		1: {"name", "custom.a", "custom.b"},
+		2: {"name", "custom.a\x00custom.b"},
+	}}.run(t, strings.Repeat("{\"k\":1}\n", 2500)+`{"l":1}`)
+	if d.Status != engine.Completed || counts(d) != "2501/2501: 2501 0 0 0" {
+		t.Fatalf("%s %s %v", d.Status, counts(d), d.Failure)
+	}
+	if all := h.companies(); strings.Count(all, "a\x00custom.b:") != 501 || strings.Count(all, " b:") != 2000 {
+		t.Errorf("companies have other fields than the plugin answered: %.300q … %.300q", all, all[len(all)-300:])
+	}
+}

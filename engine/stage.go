@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync"
 
 	"sluice/engine/batch"
@@ -115,8 +116,8 @@ func (s *stages) planOf(names []string) (*plan, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := ""
-	for _, n := range names {
-		key += n + "\x00"
+	for _, n := range names { // which may hold any byte
+		key += strconv.Itoa(len(n)) + ":" + n
 	}
 	if p, ok := s.plans[key]; ok {
 		return p, nil
