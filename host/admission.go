@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/valyala/fasthttp"
 
@@ -21,6 +22,8 @@ import (
 
 // admissions hands the requests that were admitted early to their handler.
 // HeaderReceived knows only the header, whose address is the same in the handler.
+// Where the connection breaks between the two, fasthttp tells nobody, and the
+// address is soon another connection's.
 type admissions struct {
 	mu    sync.Mutex
 	m     map[*fasthttp.RequestHeader]*Request
@@ -46,11 +49,15 @@ func (a *admissions) put(h *fasthttp.RequestHeader, r *Request) {
 	a.m[h] = r
 }
 
-func (a *admissions) take(h *fasthttp.RequestHeader) *Request {
+// take returns the request that was admitted on this connection; nil: none was.
+func (a *admissions) take(ctx *fasthttp.RequestCtx) *Request {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r := a.m[h]
-	delete(a.m, h)
+	r := a.m[&ctx.Request.Header]
+	delete(a.m, &ctx.Request.Header)
+	if r == nil || r.conn != ctx.Conn() {
+		return nil
+	}
 	return r
 }
 
@@ -61,6 +68,7 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) (cfg fasthttp.Request
 		return cfg
 	}
 	r := s.admit(h)
+	r.conn = contextOf(h).Conn()
 	s.admissions.put(h, r)
 	if r.err != nil {
 		h.Del("Expect")
@@ -68,6 +76,12 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) (cfg fasthttp.Request
 	}
 	cfg.ReadTimeout = s.cfg.BodyTimeout // of what fasthttp reads before the handler runs
 	return cfg
+}
+
+// contextOf returns the context that a header is part of: HeaderReceived is given
+// nothing else.
+func contextOf(h *fasthttp.RequestHeader) *fasthttp.RequestCtx {
+	return (*fasthttp.RequestCtx)(unsafe.Add(unsafe.Pointer(requestOf(h)), -int(unsafe.Offsetof(fasthttp.RequestCtx{}.Request))))
 }
 
 // noLength is fasthttp's ContentLength of a request without a body.

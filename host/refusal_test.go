@@ -1,10 +1,14 @@
 package host
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
+
+	"github.com/valyala/fasthttp"
 )
 
 // Rule 2.1: refusals that need no body don't wait for it and send no
@@ -184,4 +188,46 @@ func TestRequestID(t *testing.T) {
 	f("ä", "")
 	f("a%0d%0aX-Evil:%201", "")
 	f("a\rX-Evil: 1", "")
+}
+
+// A connection may break between a request's headers and its handler, as when
+// 100 Continue can't be written, and fasthttp tells nobody. Whoever comes next has
+// the same context, and nothing else of that request.
+func TestBrokenConnectionAdmitsNobodyElse(t *testing.T) {
+	ts := startServer(t)
+	ctx := &fasthttp.RequestCtx{}
+	receive := func(lines ...string) {
+		t.Helper()
+		conn, other := net.Pipe()
+		t.Cleanup(func() { conn.Close(); other.Close() })
+		ctx.Request.Reset()
+		ctx.Response.Reset()
+		ctx.Init2(conn, nil, true)
+		head := strings.Join(append(lines, "Host: x", "", ""), "\r\n")
+		if err := ctx.Request.Header.Read(bufio.NewReader(strings.NewReader(head))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	export := "GET /v1/companies/export HTTP/1.1"
+	receiveAs := func(more ...string) {
+		t.Helper()
+		receive(append(more, "Authorization: Bearer "+ts.key("acme", ReadCompanies), "Content-Length: 5", "Expect: 100-continue", "X-Request-ID: first")...)
+		ts.headerReceived(&ctx.Request.Header)
+	}
+	receiveAs(export)
+	receive(export)
+	ts.headerReceived(&ctx.Request.Header)
+	ts.handle(ctx)
+	if status := ctx.Response.StatusCode(); status != fasthttp.StatusUnauthorized {
+		t.Errorf("a request without a key is answered %d", status)
+	}
+
+	receiveAs(export)
+	receive("GET / HTTP/1.1")
+	ts.handleError(ctx, io.ErrUnexpectedEOF)
+	for _, name := range []string{"X-Request-ID", "X-RateLimit-Limit"} {
+		if v := string(ctx.Response.Header.Peek(name)); v == "first" || name != "X-Request-ID" && v != "" {
+			t.Errorf("a request that is not HTTP is answered %s: %s", name, v)
+		}
+	}
 }

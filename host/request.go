@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -18,6 +19,8 @@ type Request struct {
 	s   *Server
 	ctx *fasthttp.RequestCtx // nil until admitted
 	hdr *fasthttp.RequestHeader
+
+	conn net.Conn // on which it was admitted early
 
 	method string
 	path   string // as sent, without the query

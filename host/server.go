@@ -193,7 +193,7 @@ func (s *Server) isStopping() bool {
 
 // handle serves one request.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
-	r := s.admissions.take(&ctx.Request.Header)
+	r := s.admissions.take(ctx)
 	if r == nil {
 		r = s.admit(&ctx.Request.Header)
 	}
@@ -240,7 +240,7 @@ func (s *Server) logFailure(r *Request, err error) {
 
 // handleError answers what fasthttp refuses by itself.
 func (s *Server) handleError(ctx *fasthttp.RequestCtx, err error) {
-	r := s.admissions.take(&ctx.Request.Header)
+	r := s.admissions.take(ctx)
 	if r == nil {
 		r = &Request{ID: requestID(ctx.Request.Header.Peek("X-Request-ID"))}
 	}
