@@ -75,7 +75,7 @@ func New(cfg Config, store Store, spool Spool, plugins Plugins, log *slog.Logger
 	return &Engine{cfg: cfg, store: store, spool: spool, plugins: plugins, log: log,
 		ids: newJobIDs(), queue: newQueue(), watch: newWatchers(), plans: newPlanCache(),
 		uploads: budget{max: cfg.UploadsMemory}, reading: semaphore.NewWeighted(cfg.ImportMemory),
-		looking: semaphore.NewWeighted(int64(cfg.Workers)), saving: semaphore.NewWeighted(savingAtOnce)}
+		looking: semaphore.NewWeighted(int64(max(1, cfg.Workers/2))), saving: semaphore.NewWeighted(savingAtOnce)}
 }
 
 // Start takes up the jobs that had not ended, drops uploads that no job knows,

@@ -61,6 +61,16 @@ func (e *Engine) Import(ctx context.Context, r Request) (*Data, error) {
 		return nil, err
 	}
 	job.Bytes = size
+	data, err := e.importSmall(ctx, r, job, upload, size)
+	if err != nil || data != nil {
+		return data, err
+	}
+	return e.enqueue(ctx, r, job)
+}
+
+// importSmall imports an upload at once; without data or an error it is too large
+// for that. Its rows are not held any more then: it may wait for the disk.
+func (e *Engine) importSmall(ctx context.Context, r Request, job *Job, upload io.ReaderAt, size int64) (*Data, error) {
 	weight := min(size+readingBytes, syncBytes, e.cfg.ImportMemory)
 	if err := e.reading.Acquire(ctx, weight); err != nil {
 		return nil, fmt.Errorf("wait for other imports: %w", err)
@@ -68,17 +78,15 @@ func (e *Engine) Import(ctx context.Context, r Request) (*Data, error) {
 	defer e.reading.Release(weight)
 	src, works, small, err := e.look(ctx, upload, size, job)
 	defer e.works.put(works...)
-	if err != nil {
+	if err != nil || !small {
 		return nil, err
 	}
-	if small {
-		data, err := e.importNow(ctx, r, job, src, works)
-		if !errors.Is(err, ErrFull) {
-			return data, err
-		}
+	data, err := e.importNow(ctx, r, job, src, works)
+	if errors.Is(err, ErrFull) {
 		job.restart()
+		return nil, nil
 	}
-	return e.enqueue(ctx, r, job)
+	return data, err
 }
 
 func (e *Engine) newJob(ctx context.Context, r Request) (*Job, error) {
@@ -113,8 +121,8 @@ func jobURL(id string) string { return "/v1/import/jobs/" + id }
 const lookFree = 64 << 10
 
 // look opens an upload and reads its first rows: a millisecond of a processor where
-// there are many. Few do so at once, in turn, so that whoever asks for little
-// meanwhile does not wait behind all of them.
+// there are many. At most half of the processors do so, the others wait in turn, so
+// that whoever asks for little meanwhile does not wait behind all of them.
 func (e *Engine) look(ctx context.Context, upload io.ReaderAt, size int64, job *Job) (src *source, works []*work, small bool, err error) {
 	if size > lookFree {
 		if err := e.looking.Acquire(ctx, 1); err != nil {

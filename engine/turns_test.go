@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -50,11 +51,13 @@ func (w gatedWriter) Commit() error {
 }
 
 // Few uploads at once are made durable, the others in turn. Meanwhile a small
-// import is done, and who waits for a turn can give up.
+// import is done, for which they leave memory, and who waits for a turn can give up.
 func TestUploadsTakeTurns(t *testing.T) {
-	const uploads, atOnce = 40, 4
+	const uploads, atOnce = 40, 2
 	spool := &gatedSpool{Spool: enginetest.NewSpool(), begun: make(chan struct{}, uploads+1), goOn: make(chan struct{})}
-	e := engine.New(engine.DefaultConfig(), enginetest.NewStore(), spool, nil, slog.New(slog.DiscardHandler)) // never started: all wait
+	cfg := engine.DefaultConfig()
+	cfg.ImportMemory = 1                                                                   // one import's rows are read at once
+	e := engine.New(cfg, enginetest.NewStore(), spool, nil, slog.New(slog.DiscardHandler)) // never started: all wait
 	send := func(ctx context.Context, rows int) (engine.State, error) {
 		u := e.NewUpload(engine.CSV)
 		if _, err := u.Write([]byte("name\n" + strings.Repeat(strings.Repeat("a", 150)+"\n", rows))); err != nil {
@@ -98,5 +101,84 @@ func TestUploadsTakeTurns(t *testing.T) {
 	}
 	if spool.most != atOnce || spool.Files() != uploads {
 		t.Fatalf("%d at once, %d uploads", spool.most, spool.Files())
+	}
+}
+
+// gatedReads holds up each first read of an upload until it is let go, and counts.
+type gatedReads struct {
+	*enginetest.Spool
+	begun chan struct{}
+	goOn  chan struct{}
+
+	now, most atomic.Int64
+}
+
+func (s *gatedReads) Open(id string) (engine.SpoolReader, error) {
+	r, err := s.Spool.Open(id)
+	return &gatedReader{SpoolReader: r, s: s}, err
+}
+
+type gatedReader struct {
+	engine.SpoolReader
+	s    *gatedReads
+	read bool
+}
+
+func (r *gatedReader) ReadAt(p []byte, off int64) (int, error) {
+	if !r.read {
+		r.read = true
+		now := r.s.now.Add(1)
+		for most := r.s.most.Load(); now > most && !r.s.most.CompareAndSwap(most, now); most = r.s.most.Load() {
+		}
+		defer r.s.now.Add(-1)
+		r.s.begun <- struct{}{}
+		<-r.s.goOn
+	}
+	return r.SpoolReader.ReadAt(p, off)
+}
+
+// Uploads are looked at by half of the processors at once, the others in turn;
+// meanwhile a small import is done.
+func TestLooksTakeTurns(t *testing.T) {
+	const uploads, atOnce = 20, 2
+	spool := &gatedReads{Spool: enginetest.NewSpool(), begun: make(chan struct{}, uploads), goOn: make(chan struct{})}
+	cfg := engine.DefaultConfig()
+	cfg.Workers, cfg.UploadMemory = 2*atOnce, 100
+	e := engine.New(cfg, enginetest.NewStore(), spool, nil, slog.New(slog.DiscardHandler)) // never started: all wait
+	send := func(rows int) (engine.State, error) {
+		u := e.NewUpload(engine.CSV)
+		if _, err := u.Write([]byte("name\n" + strings.Repeat(strings.Repeat("a", 150)+"\n", rows))); err != nil {
+			return "", err
+		}
+		d, err := e.Import(context.Background(), engine.Request{Tenant: tenant, KeyID: "k", Upload: u, Options: options()})
+		if err != nil {
+			return "", err
+		}
+		return d.Status, nil
+	}
+	var all errgroup.Group
+	for range uploads {
+		all.Go(func() error {
+			_, err := send(600)
+			return err
+		})
+	}
+	for range atOnce {
+		<-spool.begun
+	}
+	if status, err := send(0); err != nil || status != engine.Completed {
+		t.Fatalf("%s, %v", status, err)
+	}
+	for n := range uploads {
+		spool.goOn <- struct{}{}
+		if n < uploads-atOnce {
+			<-spool.begun
+		}
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if most := spool.most.Load(); most != atOnce {
+		t.Fatalf("%d at once", most)
 	}
 }

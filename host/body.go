@@ -2,6 +2,7 @@ package host
 
 import (
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -40,7 +41,11 @@ func (b *body) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := b.in.Read(p)
-	b.step -= int64(n)
+	if b.step -= int64(n); b.step <= 0 {
+		// A body that has all arrived would keep its processor to its end, and
+		// hundreds of them would; who asks for little comes in between.
+		runtime.Gosched()
+	}
 	if b.left >= 0 {
 		b.left -= int64(n)
 		if b.left == 0 && (err == nil || err == io.EOF) {
