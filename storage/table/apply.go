@@ -2,7 +2,6 @@ package table
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,17 +10,6 @@ import (
 	"sluice/engine/fault"
 	"sluice/storage"
 )
-
-// probe is what the committed table says of an op's domain.
-type probe struct {
-	h     hash
-	found place // the birth
-	keyed bool  // the op has a domain
-}
-
-// probeChunk is how many ops are looked up at once, before the first of them
-// acts: independent look-ups overlap their waits for memory.
-const probeChunk = 512
 
 // Apply applies ops in order and fills results. n < len(ops) without an error:
 // the commit is full, and nothing of ops from n on was done.
@@ -32,13 +20,33 @@ func (tx *Tx) Apply(ops []company.Op, results []company.Result) (n int, err erro
 		}
 	}()
 	for n < len(ops) {
-		chunk := ops[n:min(len(ops), n+probeChunk)]
-		if err := tx.probe(chunk); err != nil {
+		part := ops[n:min(len(ops), n+probeAhead)]
+		did, err := tx.applyPart(part, results[n:])
+		if n += did; err != nil || did < len(part) {
 			return n, err
 		}
-		for i := range chunk {
+	}
+	return n, nil
+}
+
+func (tx *Tx) applyPart(ops []company.Op, results []company.Result) (n int, err error) {
+	tx.prober.begin(tx, ops)
+	defer tx.prober.end()
+
+	for n < len(ops) {
+		probes, err := tx.prober.chunk(n)
+		if err != nil {
+			return n, err
+		}
+		for i := range probes {
+			tx.touched += tx.doms.touch(probes[i].h)
+			if there(probes[i].found) {
+				tx.touched += tx.ids.touch(tx.t.keys.birth(probes[i].found))
+			}
+		}
+		for i := range probes {
 			results[n] = company.Result{}
-			fit, err := tx.step(&chunk[i], &tx.probes[i], &results[n])
+			fit, err := tx.step(&ops[n], &probes[i], &results[n])
 			if err != nil || !fit {
 				return n, err
 			}
@@ -46,71 +54,6 @@ func (tx *Tx) Apply(ops []company.Op, results []company.Result) (n int, err erro
 		}
 	}
 	return n, nil
-}
-
-func (tx *Tx) probe(ops []company.Op) error {
-	tx.probes = tx.probes[:0]
-	for i := range ops {
-		p := probe{found: none}
-		if op := &ops[i]; op.Kind != company.Delete {
-			if d := op.Patch.Domain(); len(d) > 0 {
-				p.h, p.keyed = tx.t.keys.domain(d), true
-			}
-		}
-		tx.probes = append(tx.probes, p)
-	}
-	older := tx.v.active
-	if tx.v.frozen != nil {
-		older = tx.v.frozen
-	}
-	for i := range tx.probes {
-		h := tx.probes[i].h
-		tx.touched += tx.doms.touch(h) + tx.v.active.doms.touch(h) + older.doms.touch(h) + tx.v.doms.touch(h)
-	}
-	for i := range tx.probes {
-		p := &tx.probes[i]
-		if !p.keyed {
-			continue
-		}
-		var err error
-		if p.found, err = tx.t.committedDomain(tx.ctx, tx.v, p.h); err != nil {
-			return err
-		}
-		if ops[i].Update && there(p.found) {
-			h := tx.t.keys.birth(p.found)
-			tx.touched += tx.ids.touch(h) + tx.v.active.ids.touch(h) + older.ids.touch(h) + tx.v.ids.touch(h)
-		}
-	}
-	return nil
-}
-
-// committedDomain looks a domain up in what is committed. It is for the writer:
-// maps are read without locks.
-func (t *Table) committedDomain(ctx context.Context, v *view, h hash) (place, error) {
-	if p := v.active.doms.own(h); p != none {
-		return p, nil
-	}
-	if v.frozen != nil {
-		if p := v.frozen.doms.own(h); p != none {
-			return p, nil
-		}
-	}
-	p, err := v.doms.find(ctx, &t.src, h)
-	if p == none && err == nil && t.lower != nil {
-		return t.lower.findDomain(ctx, h)
-	}
-	return p, err
-}
-
-// owner returns the birth of the company that has the probed domain now.
-func (tx *Tx) owner(p *probe) place {
-	if !p.keyed {
-		return none
-	}
-	if own := tx.doms.get(p.h); own != none {
-		return own
-	}
-	return p.found
 }
 
 // step does one op. fit is false when the commit has no room for it; then
@@ -132,7 +75,7 @@ func (tx *Tx) step(op *company.Op, p *probe, res *company.Result) (fit bool, err
 		if op.Kind == company.Create {
 			*res = conflict(tx.t.keys.id(own))
 		} else {
-			*res = company.Result{Outcome: company.Skipped, ID: tx.named(op, own)}
+			*res = company.Result{Outcome: company.Skipped, ID: tx.named(op, own, p)}
 		}
 		return true, nil
 	case company.Modify, company.Delete:
@@ -190,14 +133,6 @@ func (tx *Tx) row(rec uint64) (groupRow, company.Record, error) {
 	return g.row(i), g.record(i), nil
 }
 
-// named is the id of the company born as birth, if somebody asks for it.
-func (tx *Tx) named(op *company.Op, birth uint64) (id company.ID) {
-	if !op.Unnamed {
-		id = tx.t.keys.id(birth)
-	}
-	return id
-}
-
 func (tx *Tx) create(op *company.Op, p *probe, res *company.Result) (bool, error) {
 	patch := op.Patch
 	if blank(text(patch.Record(), company.Name)) || patch.Clears(company.Name) && !patch.Sets(company.Name) {
@@ -220,7 +155,7 @@ func (tx *Tx) create(op *company.Op, p *probe, res *company.Result) (bool, error
 		tx.setDomain(p.h, rec)
 	}
 	tx.live++
-	*res = company.Result{Outcome: company.Created, ID: tx.named(op, rec)}
+	*res = company.Result{Outcome: company.Created, ID: tx.named(op, rec, p)}
 	return true, nil
 }
 
@@ -253,7 +188,7 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 	if err != nil {
 		return false, err
 	}
-	res.ID = tx.named(op, old.birth)
+	res.ID = tx.named(op, old.birth, p)
 	patch := op.Patch
 	if op.Kind == company.Upsert {
 		if patch, err = tx.keepName(patch); err != nil {
@@ -357,8 +292,8 @@ func (tx *Tx) strip(raw []byte, at int) ([]byte, error) {
 	if tx.t.lower == nil {
 		return raw, nil
 	}
-	tx.patch = append(tx.patch[:0], raw[at:]...)
-	if err := tx.view.Decode(company.Record(tx.patch)); err != nil {
+	tx.scratch = append(tx.scratch[:0], raw[at:]...)
+	if err := tx.view.Decode(company.Record(tx.scratch)); err != nil {
 		return nil, fmt.Errorf("read record: %w", err)
 	}
 	domain := tx.view.Text[company.Domain]
@@ -366,24 +301,46 @@ func (tx *Tx) strip(raw []byte, at int) ([]byte, error) {
 	return tx.view.Append(raw[:at]), nil
 }
 
+// patcher changes records. It holds scratch memory, so one belongs to one goroutine.
+type patcher struct {
+	merger  company.Merger
+	view    company.View
+	scratch []byte
+}
+
+// merge appends what an import's patch makes of an old record, unless it is the same.
+func (p *patcher) merge(dst []byte, old company.Record, patch company.Patch) (out []byte, same bool, err error) {
+	if patch, err = p.keepName(patch); err != nil {
+		return dst, false, err
+	}
+	out, err = p.merger.Apply(dst, old, patch)
+	if err != nil {
+		return dst, false, fmt.Errorf("merge record: %w", err)
+	}
+	if bytes.Equal(out[len(dst):], old) {
+		return out[:len(dst)], true, nil
+	}
+	return out, false, nil
+}
+
 // keepName takes what would blank the name out of an import's patch.
-func (tx *Tx) keepName(patch company.Patch) (company.Patch, error) {
+func (p *patcher) keepName(patch company.Patch) (company.Patch, error) {
 	sets := patch.Sets(company.Name)
 	if !patch.Clears(company.Name) && (!sets || !blank(text(patch.Record(), company.Name))) {
 		return patch, nil
 	}
 	const head = 3
-	tx.patch = append(tx.patch[:0], patch[:head]...)
-	cleared := binary.LittleEndian.Uint16(tx.patch[1:]) &^ (1 << company.Name)
-	binary.LittleEndian.PutUint16(tx.patch[1:], cleared)
-	if err := tx.view.Decode(patch.Record()); err != nil {
+	p.scratch = append(p.scratch[:0], patch[:head]...)
+	cleared := binary.LittleEndian.Uint16(p.scratch[1:]) &^ (1 << company.Name)
+	binary.LittleEndian.PutUint16(p.scratch[1:], cleared)
+	if err := p.view.Decode(patch.Record()); err != nil {
 		return nil, fmt.Errorf("read patch: %w", err)
 	}
-	if blank(tx.view.Text[company.Name]) {
-		tx.view.Text[company.Name] = nil
+	if blank(p.view.Text[company.Name]) {
+		p.view.Text[company.Name] = nil
 	}
-	tx.patch = tx.view.Append(tx.patch)
-	return tx.patch, nil
+	p.scratch = p.view.Append(p.scratch)
+	return p.scratch, nil
 }
 
 // text returns one of the first text fields of a record, nil where it has none.

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"bytes"
 	"fmt"
 
 	"sluice/engine/company"
@@ -23,8 +22,9 @@ type later struct {
 type laterUpdate struct {
 	rec, birth uint64
 	off, size  uint32   // of the patch
-	old        groupRow // its record is the reader's
+	old        groupRow // its record is what the reader made of it
 	reader     uint8
+	same       bool // nothing changes
 }
 
 // A sort key of later holds a record number above a place in its list.
@@ -75,7 +75,7 @@ func (tx *Tx) waitingKeys() int {
 
 // match updates the company born as birth, which has the op's domain.
 func (tx *Tx) match(birth uint64, op *company.Op, p *probe, res *company.Result) (fit bool, err error) {
-	rec, err := tx.current(birth)
+	rec, err := tx.current(birth, p)
 	if err != nil {
 		return false, err
 	}
@@ -96,47 +96,18 @@ func (tx *Tx) match(birth uint64, op *company.Op, p *probe, res *company.Result)
 		l := &tx.later
 		l.list = append(roomFor(l.list), laterUpdate{rec: rec, birth: birth, off: uint32(len(l.patches)), size: uint32(len(op.Patch))})
 		l.patches = append(l.patches, op.Patch...)
-		*res = company.Result{Outcome: company.Updated, ID: tx.named(op, birth)}
+		*res = company.Result{Outcome: company.Updated, ID: tx.named(op, birth, p)}
 		return true, nil
 	}
 	if len(tx.later.list) > 0 {
 		if err := tx.catchUp(); err != nil {
 			return false, err
 		}
-		if rec, err = tx.current(birth); err != nil {
+		if rec, err = tx.current(birth, p); err != nil {
 			return false, err
 		}
 	}
 	return tx.update(rec, op, p, res)
-}
-
-// current returns where the company born as birth is now; none: it was deleted from
-// the table below a dry run after its domain was looked up.
-func (tx *Tx) current(birth uint64) (uint64, error) {
-	h := tx.t.keys.birth(birth)
-	if p := tx.ids.get(h); p != none {
-		return p, nil
-	}
-	if birth >= tx.start {
-		return birth, nil
-	}
-	t, v := tx.t, tx.v
-	if birth < t.base {
-		return t.committedBelow(tx.ctx, v, birth)
-	}
-	if p := v.active.ids.own(h); p != none {
-		return p, nil
-	}
-	if v.frozen != nil {
-		if p := v.frozen.ids.own(h); p != none {
-			return p, nil
-		}
-	}
-	p, err := v.ids.find(tx.ctx, &t.src, h)
-	if p == none {
-		p = birth
-	}
-	return p, err
 }
 
 // catchUp makes the updates that were left for later. Their results are given, so
@@ -181,31 +152,41 @@ func (tx *Tx) catchUpFew() error {
 
 // change makes one update of a company that was old before the run.
 func (tx *Tx) change(u *laterUpdate, old *groupRow, record company.Record) error {
-	patch := company.Patch(tx.later.patches[u.off : u.off+u.size])
-	if rec := tx.ids.get(tx.t.keys.birth(u.birth)); rec != none { // it is the second of the run
-		op := company.Op{Kind: company.Upsert, Update: true, Unnamed: true, Patch: patch}
-		fit, err := tx.update(rec, &op, &probe{found: none}, new(company.Result))
-		return orTooLarge(fit, err)
-	}
-	patch, err := tx.keepName(patch)
-	if err != nil {
+	if again, err := tx.changeAgain(u); again || err != nil {
 		return err
 	}
 	at := len(tx.raw)
-	raw, err := tx.merger.Apply(tx.raw, record, patch)
-	if err != nil {
-		return fmt.Errorf("merge record: %w", err)
+	raw, same, err := tx.merge(tx.raw, record, tx.later.patch(u))
+	if err != nil || same {
+		return err
 	}
 	tx.raw = raw
-	if bytes.Equal(raw[at:], record) {
-		tx.raw = raw[:at]
-		return nil
+	return tx.replace(u, old, at)
+}
+
+// changeAgain makes an update of a company that the run has changed before; again
+// is false for others.
+func (tx *Tx) changeAgain(u *laterUpdate) (again bool, err error) {
+	rec := tx.ids.get(tx.t.keys.birth(u.birth))
+	if rec == none {
+		return false, nil
 	}
+	op := company.Op{Kind: company.Upsert, Update: true, Unnamed: true, Patch: tx.later.patch(u)}
+	fit, err := tx.update(rec, &op, &probe{found: none}, new(company.Result))
+	return true, orTooLarge(fit, err)
+}
+
+// replace puts the record that was appended to raw at at in the place of an old row.
+func (tx *Tx) replace(u *laterUpdate, old *groupRow, at int) error {
 	fit, err := tx.append(at, groupRow{birth: old.birth, created: old.created, updated: tx.now})
 	if fit && err == nil {
 		tx.moved(u.rec, old.birth)
 	}
 	return orTooLarge(fit, err)
+}
+
+func (l *later) patch(u *laterUpdate) company.Patch {
+	return company.Patch(l.patches[u.off : u.off+u.size])
 }
 
 func orTooLarge(fit bool, err error) error {

@@ -78,8 +78,8 @@ func TestScatteredUpdatesFitOneCommit(t *testing.T) {
 	}
 }
 
-// Updates whose old rows are too many bytes to be read at once are made one by one:
-// what they become fits a commit.
+// Updates whose old rows are far more bytes than a commit takes are made, where what
+// they become fits it.
 func TestLargeRowsBecomeSmall(t *testing.T) {
 	const rows = 1200
 	s, tab := mustOpen(t, memkv.New(), testOptions())
@@ -111,6 +111,30 @@ func TestLargeRowsBecomeSmall(t *testing.T) {
 	}
 }
 
+// Updates of one company that are too many bytes to be made at once are made one by
+// one: only the first changes anything.
+func TestLargeRowUpdatedManyTimes(t *testing.T) {
+	s, tab := mustOpen(t, memkv.New(), testOptions())
+	defer mustClose(t, s)
+	apply(t, tab, upsert(true, company.Domain, "d.com", company.Name, "N", company.Description, strings.Repeat("lorem ipsum ", 5000)))
+	change := make([]company.Op, 1000)
+	for i := range change {
+		change[i] = upsert(true, company.Domain, "d.com", company.City, "Oslo")
+	}
+	err := tab.Stream(context.Background(), func(tx *Tx) error {
+		if n, err := tx.Apply(change, make([]company.Result, len(change))); err != nil || n < len(change) {
+			return fmt.Errorf("%d applied, %w", n, err)
+		}
+		if err := tx.catchUp(); err != nil || tx.Rows() != 1 {
+			return fmt.Errorf("%d rows, %w", tx.Rows(), err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // idleReaders is what the transaction that is kept for the next writer holds for
 // old rows.
 func (t *Table) idleReaders(tb testing.TB) (bytes []int) {
@@ -121,7 +145,7 @@ func (t *Table) idleReaders(tb testing.TB) (bytes []int) {
 	tx := t.set.takeTx(t)
 	defer t.set.giveTx(tx)
 	for i := range tx.later.readers {
-		bytes = append(bytes, cap(tx.later.readers[i].olds))
+		bytes = append(bytes, cap(tx.later.readers[i].news))
 	}
 	return bytes
 }

@@ -10,8 +10,7 @@ import (
 	"sluice/storage"
 )
 
-// maxReaders read the rows of many updates at once, each its own blocks: to decode
-// a block for some of its rows takes longer than to change these.
+// maxReaders read the rows of many updates and change them at once, each its own blocks.
 const maxReaders = 4
 
 // oneReads that many rows alone.
@@ -19,12 +18,14 @@ const oneReads = 4096
 
 // laterReader is one of them.
 type laterReader struct {
+	patcher
 	b    block
-	olds []byte // records as they were
+	news []byte // records as they become
 	err  error
 }
 
-// catchUpMany is catchUp where the old rows are read before the first update is made.
+// catchUpMany is catchUp where rows are read and changed in the order of the blocks,
+// and then added in their own.
 func (tx *Tx) catchUpMany() error {
 	l := &tx.later
 	defer l.forgetLarge()
@@ -45,7 +46,7 @@ func (tx *Tx) catchUpMany() error {
 		}
 		part := l.order[min(from, to):to]
 		from = max(from, to)
-		wg.Go(func() { l.readers[w].err = tx.readOlds(uint8(w), part) })
+		wg.Go(func() { l.readers[w].err = tx.readPart(uint8(w), part) })
 	}
 	wg.Wait()
 	var errs []error
@@ -60,20 +61,32 @@ func (tx *Tx) catchUpMany() error {
 		return fmt.Errorf("read rows to update: %w", err)
 	}
 	for i := range l.list {
+		if i+touchAhead < len(l.list) {
+			tx.touched += tx.ids.touch(tx.t.keys.birth(l.list[i+touchAhead].birth))
+		}
 		u := &l.list[i]
-		olds := l.readers[u.reader].olds
-		if err := tx.change(u, &u.old, olds[u.old.off:u.old.off+u.old.size]); err != nil {
+		if again, err := tx.changeAgain(u); err != nil {
+			return err
+		} else if again || u.same {
+			continue
+		}
+		at := len(tx.raw)
+		tx.raw = append(tx.raw, l.readers[u.reader].news[u.old.off:u.old.off+u.old.size]...)
+		if err := tx.replace(u, &u.old, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// touchAhead is how many updates ahead memory is asked for.
+const touchAhead = 16
+
 // forgetLarge keeps no more memory for the next time than most need.
 func (l *later) forgetLarge() {
 	for i := range l.readers {
-		if r := &l.readers[i]; cap(r.olds) > maxTxRaw/maxReaders {
-			r.olds = nil
+		if r := &l.readers[i]; cap(r.news) > maxTxRaw/maxReaders {
+			r.news = nil
 		}
 	}
 }
@@ -81,17 +94,18 @@ func (l *later) forgetLarge() {
 // block is the block of the row of update i in order.
 func (l *later) block(i int) uint64 { return l.order[i] >> (laterBits + blockBits) }
 
-// readOlds copies the rows of the updates of part, which are in order.
-func (tx *Tx) readOlds(reader uint8, part []uint64) error {
+// readPart makes the records of the updates of part, which are in order.
+func (tx *Tx) readPart(reader uint8, part []uint64) error {
 	t, r := tx.t, &tx.later.readers[reader]
-	r.olds = r.olds[:0]
+	r.news = r.news[:0]
 	var b *block
 	for _, key := range part {
 		u := &tx.later.list[key&(maxLater-1)]
 		if number := u.rec >> blockBits; b == nil || b.number != number {
 			if b, _ = t.blocks.get(number); b == nil {
 				b = &r.b
-				if err := b.read(tx.ctx, &t.src, number, tx.v.dir.entry(number)); err != nil {
+				// Which rows are dead is known, so the vector is not read.
+				if err := b.read(tx.ctx, &t.src, number, tx.v.dir.entry(number)&^dirVectorBit); err != nil {
 					return err
 				}
 			}
@@ -100,12 +114,17 @@ func (tx *Tx) readOlds(reader uint8, part []uint64) error {
 		if !ok {
 			return fmt.Errorf("row %d at key %x: %w", u.rec, t.src.space.block(u.rec>>blockBits), storage.ErrDamaged)
 		}
-		if len(r.olds)+len(g.record(i)) > maxTxRaw {
+		at := len(r.news)
+		news, same, err := r.merge(r.news, g.record(i), tx.later.patch(u))
+		if err != nil {
+			return err
+		}
+		if len(news) > maxTxRaw {
 			return storage.ErrTooLarge
 		}
-		u.old, u.reader = g.row(i), reader
-		u.old.off, u.old.size = uint32(len(r.olds)), uint32(len(g.record(i)))
-		r.olds = append(r.olds, g.record(i)...)
+		r.news = news
+		u.old, u.reader, u.same = g.row(i), reader, same
+		u.old.off, u.old.size = uint32(at), uint32(len(news)-at)
 	}
 	return nil
 }

@@ -186,6 +186,7 @@ func (s *Set) takeTx(t *Table) *Tx {
 func (s *Set) giveTx(tx *Tx) {
 	tx.collect(true)
 	tx.sealer.stop()
+	tx.prober.stop()
 	tx.t, tx.v, tx.ctx, tx.last, tx.lastOf = nil, nil, nil, nil, nil
 	s.idle.Put(tx)
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sort"
 
-	"sluice/engine/company"
 	"sluice/engine/tuple"
 	"sluice/storage"
 )
@@ -41,14 +40,12 @@ type Tx struct {
 	over                              bool  // an extra record did not fit
 	broken                            error // of an Apply; what it left behind must be undone
 
-	probes  []probe
+	prober  prober
 	later   later
 	touched uint64 // keeps the reads of a touch from being left out
 	last    *block // read last
 	lastOf  *Table
-	merger  company.Merger
-	view    company.View
-	patch   []byte
+	patcher
 	payload []byte
 	values  arena // sealed values of the commit
 	entry   entry

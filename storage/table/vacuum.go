@@ -53,10 +53,14 @@ func (u *upkeepCommit) kill(number uint64, dead []deadRow, horizon uint64) error
 	} else if !errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("read deletion vector: %w", err)
 	}
-	for _, d := range dead {
-		vec.add(d)
-	}
 	vec.settle(horizon)
+	for _, d := range dead {
+		if d.seq() <= horizon {
+			vec.old.add(d.slot())
+		} else {
+			vec.add(d)
+		}
+	}
 	e := u.v.dir.entry(number)
 	if number < u.v.next>>blockBits && e.live() == 0 && len(vec.recent) == 0 && vec.old.len() >= e.phys() {
 		return u.drop(number)

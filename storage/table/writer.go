@@ -214,6 +214,7 @@ func (t *Table) write() {
 		more := t.keep()
 		if next == nil && !more {
 			tx.sealer.stop() // who waits for the table's end waits for all of it
+			tx.prober.stop()
 			if t.writer.rest() {
 				return
 			}

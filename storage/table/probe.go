@@ -1,0 +1,270 @@
+package table
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+
+	"sluice/engine/company"
+)
+
+// probe is what the committed table says of an op's domain.
+type probe struct {
+	h     hash
+	keyed bool  // the op has a domain
+	found place // the birth
+	id    company.ID
+	at    place // of an update: where the company is; none: not asked
+}
+
+const (
+	// probeChunk is how many ops are looked up at once, before the first of them
+	// acts: independent look-ups overlap their waits for memory.
+	probeChunk = 256
+
+	// probeAhead bounds the ops that are looked up before the first of them acts.
+	probeAhead = 16 * probeChunk
+)
+
+// prober looks the domains of ops up. Look-ups wait for memory most of the time
+// and read only what is committed, so a goroutine beside the writer takes every
+// chunk that the writer has not come to. All but the goroutine belongs to the writer.
+type prober struct {
+	todo  chan *probing // nil: the goroutine does not run
+	work  probing
+	given bool   // the goroutine has work, or will take it
+	ready []bool // by chunk
+}
+
+// probing is one Apply's ops. No two look at the same chunk.
+type probing struct {
+	ctx    context.Context
+	t      *Table
+	v      *view
+	ops    []company.Op
+	probes []probe
+	errs   []error // by chunk
+	next   atomic.Int64
+	done   chan int // the goroutine's chunks as they are ready, and then noChunk
+
+	touched, beside uint64 // keep the reads of a touch from being left out
+}
+
+const noChunk = -1
+
+func (p *prober) begin(tx *Tx, ops []company.Op) {
+	w := &p.work
+	w.ctx, w.t, w.v, w.ops = tx.ctx, tx.t, tx.v, ops
+	if cap(w.probes) < len(ops) {
+		w.probes = make([]probe, len(ops))
+	}
+	w.probes = w.probes[:len(ops)]
+	chunks := (len(ops) + probeChunk - 1) / probeChunk
+	if w.errs == nil {
+		w.errs, p.ready = make([]error, probeAhead/probeChunk), make([]bool, probeAhead/probeChunk)
+		w.done = make(chan int, probeAhead/probeChunk+1)
+	}
+	clear(p.ready)
+	w.next.Store(0)
+	if chunks > 1 && runtime.GOMAXPROCS(0) > 1 {
+		if p.todo == nil {
+			p.todo = make(chan *probing, 1)
+			go probeBeside(p.todo)
+		}
+		p.given = true
+		p.todo <- w
+	}
+}
+
+func probeBeside(todo <-chan *probing) {
+	for w := range todo {
+		for i := w.take(); i != noChunk; i = w.take() {
+			w.beside += w.look(i)
+			w.done <- i
+		}
+		w.done <- noChunk
+	}
+}
+
+// take returns a chunk that nobody has begun.
+func (w *probing) take() int {
+	if i := int(w.next.Add(1) - 1); i*probeChunk < len(w.ops) {
+		return i
+	}
+	return noChunk
+}
+
+// chunk returns the probes from op n on, which begins a chunk. Until they are
+// ready the writer looks up others.
+func (p *prober) chunk(n int) ([]probe, error) {
+	w, i := &p.work, n/probeChunk
+	for !p.ready[i] {
+		if mine := w.take(); mine != noChunk {
+			w.touched += w.look(mine)
+			p.ready[mine] = true
+		} else if done := <-w.done; done == noChunk {
+			p.given = false
+		} else {
+			p.ready[done] = true
+		}
+	}
+	return w.probes[n:min(len(w.probes), n+probeChunk)], w.errs[i]
+}
+
+// end returns when nobody looks at the table any more.
+func (p *prober) end() {
+	w := &p.work
+	w.next.Store(int64(len(w.ops)))
+	if p.given {
+		select {
+		case <-p.todo: // not begun
+		default:
+			for <-w.done != noChunk {
+			}
+		}
+		p.given = false
+	}
+	w.ctx, w.t, w.v, w.ops = nil, nil, nil, nil
+}
+
+// stop ends the goroutine, between two Applies.
+func (p *prober) stop() {
+	if p.todo != nil {
+		close(p.todo)
+		p.todo = nil
+	}
+}
+
+// look fills in chunk i.
+func (w *probing) look(i int) (touched uint64) {
+	from, to := i*probeChunk, min(len(w.ops), (i+1)*probeChunk)
+	touched, w.errs[i] = w.t.probe(w.ctx, w.v, w.ops[from:to], w.probes[from:to])
+	return touched
+}
+
+// probe is for the writer, and for others while it makes a commit: maps are read
+// without locks.
+func (t *Table) probe(ctx context.Context, v *view, ops []company.Op, probes []probe) (touched uint64, err error) {
+	for i := range probes {
+		p := &probes[i]
+		*p = probe{found: none, at: none}
+		if op := &ops[i]; op.Kind != company.Delete {
+			if d := op.Patch.Domain(); len(d) > 0 {
+				p.h, p.keyed = t.keys.domain(d), true
+			}
+		}
+	}
+	older := v.active
+	if v.frozen != nil {
+		older = v.frozen
+	}
+	for i := range probes {
+		h := probes[i].h
+		touched += v.active.doms.touch(h) + older.doms.touch(h) + v.doms.touch(h)
+	}
+	for i := range probes {
+		if p := &probes[i]; p.keyed {
+			if p.found, err = t.committedDomain(ctx, v, p.h); err != nil {
+				return touched, err
+			}
+		}
+	}
+	for i := range probes {
+		if p := &probes[i]; there(p.found) && ops[i].Update {
+			h := t.keys.birth(p.found)
+			touched += v.active.ids.touch(h) + older.ids.touch(h) + v.ids.touch(h)
+		}
+	}
+	for i := range probes {
+		p := &probes[i]
+		if !there(p.found) {
+			continue
+		}
+		if !ops[i].Unnamed {
+			p.id = t.keys.id(p.found)
+		}
+		if ops[i].Update && t.lower == nil {
+			if p.at, err = t.whereabouts(ctx, v, p.found); err != nil {
+				return touched, err
+			}
+		}
+	}
+	return touched, nil
+}
+
+// committedDomain looks a domain up in what is committed, as probe does.
+func (t *Table) committedDomain(ctx context.Context, v *view, h hash) (place, error) {
+	if p := v.active.doms.own(h); p != none {
+		return p, nil
+	}
+	if v.frozen != nil {
+		if p := v.frozen.doms.own(h); p != none {
+			return p, nil
+		}
+	}
+	p, err := v.doms.find(ctx, &t.src, h)
+	if p == none && err == nil && t.lower != nil {
+		return t.lower.findDomain(ctx, h)
+	}
+	return p, err
+}
+
+// whereabouts returns where the company born as birth is, which must exist, in
+// what is committed, as probe does.
+func (t *Table) whereabouts(ctx context.Context, v *view, birth uint64) (place, error) {
+	if birth < t.base {
+		return t.committedBelow(ctx, v, birth)
+	}
+	h := t.keys.birth(birth)
+	if p := v.active.ids.own(h); p != none {
+		return p, nil
+	}
+	if v.frozen != nil {
+		if p := v.frozen.ids.own(h); p != none {
+			return p, nil
+		}
+	}
+	p, err := v.ids.find(ctx, &t.src, h)
+	if p == none {
+		p = birth
+	}
+	return p, err
+}
+
+// owner returns the birth of the company that has the probed domain now.
+func (tx *Tx) owner(p *probe) place {
+	if !p.keyed {
+		return none
+	}
+	if own := tx.doms.get(p.h); own != none {
+		return own
+	}
+	return p.found
+}
+
+// named is the id of the company born as birth, if somebody asks for it; the probe
+// may have it.
+func (tx *Tx) named(op *company.Op, birth place, p *probe) (id company.ID) {
+	switch {
+	case op.Unnamed:
+		return id
+	case birth == p.found:
+		return p.id
+	}
+	return tx.t.keys.id(birth)
+}
+
+// current returns where the company born as birth is now; none: it was deleted from
+// the table below a dry run after its domain was looked up.
+func (tx *Tx) current(birth uint64, p *probe) (uint64, error) {
+	if at := tx.ids.get(tx.t.keys.birth(birth)); at != none {
+		return at, nil
+	}
+	switch {
+	case birth >= tx.start:
+		return birth, nil
+	case birth == p.found && p.at != none:
+		return p.at, nil
+	}
+	return tx.t.whereabouts(tx.ctx, tx.v, birth)
+}
