@@ -302,6 +302,13 @@ func (d dying) Get(ctx context.Context, key []byte) ([]byte, uint64, error) {
 	return d.Failing.Get(ctx, key)
 }
 
+func (d dying) View(ctx context.Context, key []byte, fn func(value []byte) error) error {
+	if d.Fired() {
+		return d.err
+	}
+	return d.Failing.View(ctx, key, fn)
+}
+
 func (d dying) Scan(ctx context.Context, prefix, after []byte, fn func(key, value []byte) error) error {
 	if d.Fired() {
 		return d.err

@@ -5,7 +5,7 @@
 // changes, and a scan goes by whole leading parts of the tuple keys.
 //
 // Bytes given to a KV are not kept after the call returns; bytes that it gives
-// are the caller's when returned by Get, and valid until fn returns in Scan.
+// are the caller's when returned by Get, and valid until fn returns in View and Scan.
 package storage
 
 import (
@@ -48,6 +48,10 @@ type Guard struct {
 type KV interface {
 	// Get returns the value and its version, or ErrNotFound.
 	Get(ctx context.Context, key []byte) (value []byte, version uint64, err error)
+
+	// View is Get without a copy: value is valid until fn returns, and only to be
+	// read. fn is called once and does not call the KV; its error is View's.
+	View(ctx context.Context, key []byte, fn func(value []byte) error) error
 
 	// Scan calls fn for each key that begins with prefix and is greater than
 	// after (nil: from the first), in order, on one snapshot.

@@ -45,11 +45,14 @@ const readTries = 4
 // errMoved is a value that is not where its key points to: for a moment, or lost.
 var errMoved = fmt.Errorf("%w: not in the value log", storage.ErrDamaged)
 
-// copyValue copies an item's value over dst. Where Badger cannot read a value it
-// says so in its log and gives an empty one, which must not pass for the value.
+// lost tells that Badger could not read a value: it says so in its log and gives an
+// empty one, which must not pass for the value.
+func lost(item *badger.Item, value []byte) bool { return len(value) == 0 && item.ValueSize() > 0 }
+
+// copyValue copies an item's value over dst.
 func copyValue(item *badger.Item, dst []byte) ([]byte, error) {
 	value, err := item.ValueCopy(dst)
-	if err == nil && len(value) == 0 && item.ValueSize() > 0 {
+	if err == nil && lost(item, value) {
 		err = errMoved
 	}
 	return value, err
@@ -72,6 +75,48 @@ func (kv *KV) get(at uint64, key []byte) (value []byte, version uint64, err erro
 		}
 	}
 	return nil, 0, fmt.Errorf("get value: %w", err)
+}
+
+// View implements storage.KV. Meanwhile Badger's lock of the value's file is held.
+func (kv *KV) View(ctx context.Context, key []byte, fn func(value []byte) error) error {
+	leave, err := kv.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := storage.CheckKey(key); err != nil {
+		return err
+	}
+	snap := kv.snapshots.acquire()
+	defer kv.snapshots.release(snap)
+	return kv.view(snap.version, dataKey(key), fn)
+}
+
+func (kv *KV) view(at uint64, key []byte, fn func(value []byte) error) error {
+	var err error
+	for range readTries {
+		var given error
+		seen := false
+		txn := kv.db.NewTransactionAt(at, false)
+		var item *badger.Item
+		if item, err = txn.Get(key); err == nil {
+			err = item.Value(func(value []byte) error {
+				if lost(item, value) {
+					return errMoved
+				}
+				seen, given = true, fn(value)
+				return nil
+			})
+		}
+		txn.Discard()
+		if seen {
+			return given
+		}
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return storage.ErrNotFound
+		}
+	}
+	return fmt.Errorf("view value: %w", err)
 }
 
 // version returns the version of a stored key, 0 when there is none.

@@ -1,7 +1,7 @@
 // Package memkv is the KV that lives in memory, for tests and dry runs.
 //
 // It behaves as the durable one does, limits and guards included, and is
-// stricter about ownership: the bytes of a Scan are overwritten as soon as fn
+// stricter about ownership: the bytes of a View or Scan are overwritten as soon as fn
 // returns, so a caller that keeps them fails here first. Readers never wait: a
 // commit builds a new tree beside the old one and a scan walks the tree that was
 // current when it began.
@@ -42,6 +42,16 @@ func (kv *KV) Get(ctx context.Context, key []byte) ([]byte, uint64, error) {
 		return nil, 0, storage.ErrNotFound
 	}
 	return append([]byte{}, n.value...), n.version, nil
+}
+
+// View implements storage.KV.
+func (kv *KV) View(ctx context.Context, key []byte, fn func(value []byte) error) error {
+	value, _, err := kv.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer spoil(value)
+	return fn(value)
 }
 
 // Scan implements storage.KV.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"sluice/storage"
@@ -19,6 +20,7 @@ func Run(t *testing.T, open func(tb testing.TB) storage.KV) {
 		test func(t *testing.T, kv storage.KV)
 	}{
 		{"Get", testGet},
+		{"View", testView},
 		{"Order", testOrder},
 		{"AnyKey", testAnyKey},
 		{"Delete", testDelete},
@@ -55,6 +57,14 @@ func mustGet(t *testing.T, kv storage.KV, key, want string) (version uint64) {
 	if err != nil || string(value) != want || version == 0 {
 		t.Fatalf("get %q: %q, version %d, %v; want %q", key, value, version, err, want)
 	}
+	seen := ""
+	err = kv.View(context.Background(), []byte(key), func(value []byte) error {
+		seen = string(value)
+		return nil
+	})
+	if err != nil || seen != want {
+		t.Fatalf("view %q: %q, %v; want %q", key, seen, err, want)
+	}
 	return version
 }
 
@@ -63,6 +73,13 @@ func mustMiss(t *testing.T, kv storage.KV, key string) {
 	value, version, err := kv.Get(context.Background(), []byte(key))
 	if !errors.Is(err, storage.ErrNotFound) || value != nil || version != 0 {
 		t.Fatalf("get %q: %q, version %d, %v; want not found", key, value, version, err)
+	}
+	err = kv.View(context.Background(), []byte(key), func(value []byte) error {
+		t.Fatalf("view %q: %q; want not found", key, value)
+		return nil
+	})
+	if !errors.Is(err, storage.ErrNotFound) {
+		t.Fatalf("view %q: %v; want not found", key, err)
 	}
 }
 
@@ -257,6 +274,30 @@ func testLimits(t *testing.T, kv storage.KV) {
 	if _, _, err := kv.Get(ctx, nil); !errors.Is(err, storage.ErrKey) {
 		t.Fatalf("get of no key: %v", err)
 	}
+	if err := kv.View(ctx, nil, nil); !errors.Is(err, storage.ErrKey) {
+		t.Fatalf("view of no key: %v", err)
+	}
+}
+
+// An error of fn is View's, whatever it is, and fn is called once.
+func testView(t *testing.T, kv storage.KV) {
+	mustCommit(t, kv, put("small", "1"), put("large", strings.Repeat("x", 100<<10)))
+	for _, key := range []string{"small", "large"} {
+		for _, want := range []error{errors.New("no good"), storage.ErrNotFound, storage.ErrDamaged, storage.ErrStop} {
+			calls := 0
+			err := kv.View(context.Background(), []byte(key), func([]byte) error {
+				calls++
+				return want
+			})
+			if !errors.Is(err, want) || calls != 1 {
+				t.Fatalf("view %s: %v after %d calls, want %v", key, err, calls, want)
+			}
+		}
+		for range 2 { // nothing is held afterwards
+			mustCommit(t, kv, put(key, strings.Repeat("y", 100<<10)))
+			mustGet(t, kv, key, strings.Repeat("y", 100<<10))
+		}
+	}
 }
 
 func testCopies(t *testing.T, kv storage.KV) {
@@ -347,6 +388,9 @@ func testCanceled(t *testing.T, kv storage.KV) {
 	if _, _, err := kv.Get(ctx, []byte("a")); !errors.Is(err, context.Canceled) {
 		t.Fatalf("get: %v", err)
 	}
+	if err := kv.View(ctx, []byte("a"), nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("view: %v", err)
+	}
 	if err := kv.Commit(ctx, []storage.Op{put("c", "3")}, nil); !errors.Is(err, context.Canceled) {
 		t.Fatalf("commit: %v", err)
 	}
@@ -359,7 +403,9 @@ func testValues(t *testing.T, kv storage.KV) {
 	for round := range len(sizes) {
 		for i := range sizes {
 			size := sizes[(i+round)%len(sizes)]
-			mustCommit(t, kv, put(fmt.Sprintf("key%02d", i), string(bytes.Repeat([]byte{byte(i)}, size))))
+			key, value := fmt.Sprintf("key%02d", i), strings.Repeat(string(rune(i)), size)
+			mustCommit(t, kv, put(key, value))
+			mustGet(t, kv, key, value)
 		}
 	}
 	i := 0

@@ -22,7 +22,7 @@ type Failing struct {
 	fired bool
 }
 
-// FailNth returns kv with its nth call of Get, Scan or Commit, from 0, failing.
+// FailNth returns kv with its nth call of Get, View, Scan or Commit, from 0, failing.
 // A test counts n up until Fired is false: then the run had no nth call.
 func FailNth(kv storage.KV, n int) *Failing { return &Failing{KV: kv, Err: ErrInjected, left: n} }
 
@@ -49,6 +49,14 @@ func (f *Failing) Get(ctx context.Context, key []byte) ([]byte, uint64, error) {
 		return nil, 0, f.Err
 	}
 	return f.KV.Get(ctx, key)
+}
+
+// View implements storage.KV.
+func (f *Failing) View(ctx context.Context, key []byte, fn func(value []byte) error) error {
+	if f.fails() {
+		return f.Err
+	}
+	return f.KV.View(ctx, key, fn)
 }
 
 // Scan implements storage.KV.

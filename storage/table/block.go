@@ -91,9 +91,9 @@ func (b *block) read(ctx context.Context, src *source, number uint64, known dirE
 	b.reset(number)
 	if known.groups() == 1 && !known.vector() {
 		key := src.space.group(number, 0)
-		value, _, err := src.kv.Get(ctx, key)
+		err := src.kv.View(ctx, key, func(value []byte) error { return b.add(key, value, tagGroup, 0) })
 		if err == nil {
-			return b.add(key, value, tagGroup, 0)
+			return nil
 		}
 		if !errors.Is(err, storage.ErrNotFound) {
 			return fmt.Errorf("read row group: %w", err)

@@ -275,18 +275,27 @@ func TestOvertakenReaderLeavesNothingOld(t *testing.T) {
 	sound(t, tab)
 }
 
-// hookedKV runs hook once, at the next Get.
+// hookedKV runs hook once, at the next Get or View.
 type hookedKV struct {
 	storage.KV
 	hook func()
 }
 
 func (kv *hookedKV) Get(ctx context.Context, key []byte) ([]byte, uint64, error) {
+	kv.call()
+	return kv.KV.Get(ctx, key)
+}
+
+func (kv *hookedKV) View(ctx context.Context, key []byte, fn func(value []byte) error) error {
+	kv.call()
+	return kv.KV.View(ctx, key, fn)
+}
+
+func (kv *hookedKV) call() {
 	if f := kv.hook; f != nil {
 		kv.hook = nil
 		f()
 	}
-	return kv.KV.Get(ctx, key)
 }
 
 // A commit is seen whole or not at all, in each step of its publishing: no
