@@ -26,7 +26,8 @@ type Store interface {
 	// with it.
 	Stream(ctx context.Context, tenant string, fn func(Tx) error) error
 
-	// DryRun judges ops as Update would, without writing companies.
+	// DryRun judges ops as Update would, without writing companies. ctx is that
+	// of all the trial's calls.
 	DryRun(ctx context.Context, tenant string) (Trial, error)
 
 	// Tenants lists the tenants that have a table.

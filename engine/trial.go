@@ -65,7 +65,7 @@ func (e *Engine) runTrial(ctx context.Context, j *entry, job **Job, upload Spool
 			return err
 		}
 		(*job).restart()
-		trial, err := e.store.DryRun(ctx, j.tenant)
+		trial, err := e.store.DryRun(context.WithoutCancel(ctx), j.tenant) // it outlives the turn
 		if err != nil {
 			return fmt.Errorf("begin trial: %w", err)
 		}

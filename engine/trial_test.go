@@ -134,3 +134,37 @@ func TestRetentionOfUnknownReport(t *testing.T) {
 	}
 	h.check()
 }
+
+// A trial goes on in its job's next turn when another tenant's job had one.
+func TestTrialTakesTurns(t *testing.T) {
+	for name, opts := range map[string]engine.Options{
+		"dry run": options(dryRun),
+		"limit":   options(func(o *engine.Options) { o.MaxErrors = 9000 }),
+	} {
+		h := newHarness(t, nil)
+		h.close()
+		gate := make(chan struct{})
+		h.start(func(c *engine.Config) { c.RunningJobs, c.Workers, c.Turn = 1, 1, 1 }, gatePlugin{gate})
+		body, _, _, _ := manyRows(9000)
+		id := h.queue(tenant, body, opts)
+		h.queue("other", body, options())
+		gate <- struct{}{} // the first batch alone is one turn
+		changed, stop := h.Watch(id)
+		for {
+			j, err := h.Job(context.Background(), tenant, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if j.Progress.BytesRead > 0 {
+				break
+			}
+			<-changed
+		}
+		stop()
+		close(gate)
+		if j := h.wait(id); j.Status != engine.Completed || j.RowCount != 9000 {
+			t.Errorf("%s: %s %s %v", name, j.Status, counts(&j.Data), j.Failure)
+		}
+		h.close()
+	}
+}

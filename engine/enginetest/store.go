@@ -98,12 +98,13 @@ func (s *Store) Tenants(context.Context) ([]string, error) {
 	return names, nil
 }
 
-// DryRun implements engine.Store: it judges on a copy of the table.
-func (s *Store) DryRun(_ context.Context, tenant string) (engine.Trial, error) {
+// DryRun implements engine.Store: it judges on a copy of the table, as long as ctx
+// lasts.
+func (s *Store) DryRun(ctx context.Context, tenant string) (engine.Trial, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.table(tenant)
-	return &trial{tx{t: &table{next: t.next, byID: maps.Clone(t.byID), byDomain: maps.Clone(t.byDomain)}}, t.next}, nil
+	return &trial{tx{t: &table{next: t.next, byID: maps.Clone(t.byID), byDomain: maps.Clone(t.byDomain)}}, t.next, ctx}, nil
 }
 
 // Record implements engine.Records.
@@ -263,11 +264,15 @@ func (tx *tx) Bytes() int { return tx.bytes }
 type trial struct {
 	tx
 	first uint64 // ids above it are the trial's
+	ctx   context.Context
 }
 
 func (t *trial) Made(id company.ID) bool { return binary.BigEndian.Uint64(id[8:]) > t.first }
 
 func (t *trial) Apply(ops []company.Op, results []company.Result) error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
 	_, err := t.tx.Apply(ops, results)
 	return err
 }
