@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
+
+	"sluice/engine/batch"
 )
 
 // benchCSV is like companies-1m: eight columns, a URL, a quoted description.
@@ -48,6 +51,39 @@ func BenchmarkPrepare(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkValidate is the last of the pure stages, on what a cleaner answers.
+func BenchmarkValidate(b *testing.B) {
+	const rows = 2000
+	plan, err := namedPlan([]string{"name", "domain", "website", "size", "country", "industry", "city", "phone", "description"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w, v := newWork(), &validator{}
+	var out batch.Batch
+	out.Reset(9)
+	for i := range rows {
+		name := []string{"bright", "northwind-foods", "acme", "iron-solutions", "muellerfreight"}[i%5]
+		for _, text := range []string{
+			strings.Repeat(name, i%3+1) + " Ltd.", fmt.Sprint(name, i, ".com"), fmt.Sprint("https://www.", name, i, ".com/"), "201-500", "DE",
+			[]string{"Software", "Financial Services", "Telecommunications"}[i%3], []string{"Dublin", "Tromsø", "Österreich", "Rio"}[i%4],
+			fmt.Sprint("+41 44 668 ", i), strings.Repeat("ships bread ", i%6+1) + ", since 1987",
+		} {
+			out.Cells = append(out.Cells, out.Append(batch.Text, []byte(text)))
+		}
+		w.in.Rows = append(w.in.Rows, batch.Row{Number: uint64(i + 1)})
+	}
+	st := &stages{}
+	b.SetBytes(int64(len(out.Arena)))
+	b.ReportAllocs()
+	for b.Loop() {
+		w.arena, w.ops, w.records, w.errs = w.arena[:0], w.ops[:0], w.records[:0], w.errs[:0]
+		if st.validate(w, v, plan, &out, nil); len(w.ops) != rows {
+			b.Fatalf("%d of %d rows became ops", len(w.ops), rows)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 }
 
 // Preparing a batch allocates nothing, whatever its rows.

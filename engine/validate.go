@@ -16,7 +16,7 @@ import (
 type validator struct {
 	tags    [][]byte // of the request
 	valid   bool     // the batch's arena is UTF-8
-	builder company.Builder
+	patch   company.Writer
 	scratch []byte
 	errs    []RowError // of the row at hand
 	passed  []int      // columns of the batch that a row had, and another was read for
@@ -26,21 +26,38 @@ type validator struct {
 // dst. Problems are left in v.errs, without row numbers.
 func (v *validator) record(dst []byte, p *plan, b *batch.Batch, row []batch.Cell) []byte {
 	v.errs = v.errs[:0]
-	v.builder.Reset()
 	v.scratch = v.scratch[:0]
-	for f := range company.TextFields {
-		if col := v.pick(row, p.text[f]); col != none {
-			c := row[col]
-			v.text(company.Field(f), p.names[col], c.Kind(), b.Bytes(c), v.valid && wholeText(b.Arena, c))
+	at := len(dst)
+	dst = v.patch.Begin(dst)
+	for f := range p.text {
+		columns := p.text[f]
+		if len(columns) == 0 {
+			continue
+		}
+		col := columns[0]
+		if len(columns) > 1 {
+			if col = v.pick(row, columns); col == none {
+				continue
+			}
+		}
+		switch c := row[col]; {
+		case v.usual(b.Arena, c):
+			if company.Field(f) == company.Domain {
+				dst = v.domain(dst, p.names[col], b.Bytes(c))
+			} else {
+				dst = v.patch.PutShort(dst, company.Field(f), b, c)
+			}
+		case c.Kind() != batch.Absent:
+			dst = v.text(dst, company.Field(f), p.names[col], c.Kind(), b.Bytes(c), v.valid && wholeText(b.Arena, c))
 		}
 	}
 	if col := v.pick(row, p.tags); col != none {
 		v.tagCell(p.names[col], row[col].Kind(), b.Bytes(row[col]))
 	}
 	for _, t := range v.tags {
-		v.builder.AddTag(t)
+		v.patch.AddTag(t)
 	}
-	if n := len(v.builder.Tags); n > company.MaxTags {
+	if n := len(v.patch.Tags); n > company.MaxTags {
 		v.fail("tags", fault.TooLong, fmt.Sprintf("%d tags; at most %d are allowed", n, company.MaxTags))
 	}
 	for _, cc := range p.custom {
@@ -53,13 +70,24 @@ func (v *validator) record(dst []byte, p *plan, b *batch.Batch, row []batch.Cell
 			v.customValue(p.names[col], cc.key, row[col].Kind(), b.Bytes(row[col]))
 		}
 	}
-	if n := len(v.builder.Custom); n > company.MaxCustom {
+	if n := len(v.patch.Custom); n > company.MaxCustom {
 		v.fail("custom", fault.TooLong, fmt.Sprintf("%d custom fields; at most %d are allowed", n, company.MaxCustom))
 	}
 	if len(v.errs) > 0 {
-		return dst
+		return dst[:at]
 	}
-	return v.builder.Append(dst)
+	return v.patch.End(dst)
+}
+
+// usual reports whether a cell is text as nearly all is, of which nothing needs to be
+// checked: short, not blank, and UTF-8 because the arena is.
+func (v *validator) usual(arena []byte, c batch.Cell) bool {
+	// The length with the kind: what is no text is long.
+	if c.Meta-1 >= company.ShortText || !v.valid {
+		return false
+	}
+	first, end := arena[c.Off], int(c.Off)+int(c.Meta)
+	return first > ' ' && first < utf8.RuneSelf && (end == len(arena) || utf8.RuneStart(arena[end]))
 }
 
 // pick returns the first of the columns that the row has, or none. What it has
@@ -84,60 +112,51 @@ func (v *validator) fail(column string, code fault.Code, message string) {
 
 // text sets a text field. Blank text leaves it as it is, null clears it, but for
 // the name, which a company can't be without. valid says that val is UTF-8.
-func (v *validator) text(f company.Field, column string, kind batch.Kind, val []byte, valid bool) {
+func (v *validator) text(dst []byte, f company.Field, column string, kind batch.Kind, val []byte, valid bool) []byte {
 	switch kind {
 	case batch.Null:
 		if f == company.Name {
 			v.fail(column, fault.Required, "name is null, and a company can't be without one; give it one, or leave it out of an update")
-			return
+			return dst
 		}
-		v.builder.Clear(f)
-		return
+		v.patch.Clear(f)
+		return dst
 	case batch.JSON:
 		if kind, val, ok := v.plain(val); ok {
-			v.text(f, column, kind, val, false)
-			return
+			return v.text(dst, f, column, kind, val, false)
 		}
 		v.fail(column, fault.InvalidType, f.String()+" takes text, not a JSON array or object")
-		return
+		return dst
 	}
-	if blank(val) {
-		return
-	}
-	if !valid && !v.utf8(column, val) {
-		return
+	if blank(val) || !valid && !v.utf8(column, val) {
+		return dst
 	}
 	if f == company.Domain {
-		v.domain(column, val)
-		return
+		return v.domain(dst, column, val)
 	}
 	if v.long(column, f.String(), val, f.MaxBytes()) {
-		return
+		return dst
 	}
-	v.builder.Text[f] = val
+	return v.patch.PutText(dst, f, val)
 }
 
-func (v *validator) domain(column string, val []byte) {
-	// Room is made here, since what AppendDomain grows in vain is lost.
-	v.scratch = slices.Grow(v.scratch, len(val))
-	at := len(v.scratch)
-	out, ok := company.AppendDomain(v.scratch, val)
-	if !ok {
-		if host := bytes.TrimSpace(val); len(host) > company.MaxDomain && bytes.IndexByte(host, '/') < 0 {
-			v.long(column, "domain", host, company.MaxDomain)
-			return
-		}
-		v.fail(column, fault.InvalidDomain, fmt.Sprintf("%s is no domain; a host name of two labels or more is needed", quote(val)))
-		return
+func (v *validator) domain(dst []byte, column string, val []byte) []byte {
+	dst, ok := v.patch.PutDomain(dst, val)
+	if ok {
+		return dst
 	}
-	v.scratch = out
-	v.builder.Text[company.Domain] = out[at:len(out):len(out)]
+	if host := bytes.TrimSpace(val); len(host) > company.MaxDomain && bytes.IndexByte(host, '/') < 0 {
+		v.long(column, "domain", host, company.MaxDomain)
+		return dst
+	}
+	v.fail(column, fault.InvalidDomain, fmt.Sprintf("%s is no domain; a host name of two labels or more is needed", quote(val)))
+	return dst
 }
 
 func (v *validator) tagCell(column string, kind batch.Kind, val []byte) {
 	switch kind {
 	case batch.Null:
-		v.builder.Clear(company.Tags)
+		v.patch.Clear(company.Tags)
 	case batch.Text:
 		for len(val) > 0 {
 			i := bytes.IndexAny(val, ",;")
@@ -178,7 +197,7 @@ func (v *validator) tag(column string, t []byte) {
 		return
 	}
 	if v.utf8(column, t) && !v.long(column, "a tag", t, company.MaxText) {
-		v.builder.AddTag(t)
+		v.patch.AddTag(t)
 	}
 }
 
@@ -186,7 +205,7 @@ func (v *validator) tag(column string, t []byte) {
 func (v *validator) customCell(column string, kind batch.Kind, val []byte) {
 	switch kind {
 	case batch.Null:
-		v.builder.Clear(company.Custom)
+		v.patch.Clear(company.Custom)
 		return
 	case batch.Text:
 		if blank(val) {
@@ -230,13 +249,13 @@ func (v *validator) customValue(column string, key []byte, kind batch.Kind, val 
 	case blank(key):
 		v.fail(column, fault.InvalidType, "a custom field has a blank name")
 	case kind == batch.Null:
-		v.builder.SetCustom(key, batch.Null, nil)
+		v.patch.SetCustom(key, batch.Null, nil)
 	case kind == batch.Text && blank(val):
 	case !v.utf8(column, key) || !v.utf8(column, val):
 	case v.long(column, "the name of a custom field", key, company.MaxText):
 	case v.long(column, "custom field "+quote(key), val, company.MaxText):
 	default:
-		v.builder.SetCustom(key, kind, val)
+		v.patch.SetCustom(key, kind, val)
 	}
 }
 

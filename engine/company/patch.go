@@ -3,6 +3,7 @@ package company
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"sluice/engine/batch"
 	"sluice/engine/fault"
@@ -103,6 +104,68 @@ func (b *Builder) Append(dst []byte) []byte {
 	}
 	dst = append(dst, flags, byte(b.cleared), byte(b.cleared>>8))
 	return b.View.Append(dst)
+}
+
+// Writer encodes a patch as its fields come, which saves the way through a Builder's
+// Text: Begin, then the text fields in Field order and the Builder's tags, custom
+// fields and clearings in any, then End. One Writer serves many patches.
+type Writer struct {
+	Builder
+	at      int // of the patch in the slice
+	present uint16
+}
+
+// Begin begins a patch behind dst.
+func (w *Writer) Begin(dst []byte) []byte {
+	w.Tags, w.Custom = w.Tags[:0], w.Custom[:0]
+	w.cleared, w.replace = 0, false
+	w.at, w.present = len(dst), 0
+	return append(dst, 0, 0, 0, 0, 0)
+}
+
+// PutText encodes a text field.
+func (w *Writer) PutText(dst []byte, f Field, t []byte) []byte {
+	w.present |= 1 << f
+	return appendBytes(dst, t)
+}
+
+// ShortText is the longest text whose length is one byte, in bytes. It is within the
+// limit of every text field.
+const ShortText = 1<<7 - 1
+
+// PutShort encodes a text field of ShortText bytes at most: a cell of b.
+func (w *Writer) PutShort(dst []byte, f Field, b *batch.Batch, c batch.Cell) []byte {
+	w.present |= 1 << f
+	return b.AppendTo(append(dst, byte(c.Len())), c)
+}
+
+// PutDomain encodes the match key that text gives, see AppendDomain. Where it gives
+// none it reports false, and dst as it was.
+func (w *Writer) PutDomain(dst, text []byte) ([]byte, bool) {
+	at := len(dst)
+	out, ok := AppendDomain(append(dst, 0), text)
+	if !ok {
+		return dst, false
+	}
+	n := len(out) - at - 1
+	if n > ShortText {
+		out = slices.Insert(out, at, 0) // most lengths are one byte
+	}
+	binary.PutUvarint(out[at:], uint64(n))
+	w.present |= 1 << Domain
+	return out, true
+}
+
+// End encodes what is left of the patch.
+func (w *Writer) End(dst []byte) []byte {
+	dst, lists := w.appendLists(dst)
+	head := dst[w.at : w.at+patchMinimum : w.at+patchMinimum]
+	if w.replace {
+		head[0] = flagReplace
+	}
+	binary.LittleEndian.PutUint16(head[1:], w.cleared)
+	binary.LittleEndian.PutUint16(head[patchHeader:], w.present|lists)
+	return dst
 }
 
 // Merger applies patches to records. It holds scratch memory, so one belongs to

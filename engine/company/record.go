@@ -112,6 +112,13 @@ func (v *View) Append(dst []byte) []byte {
 			dst = appendBytes(dst, t)
 		}
 	}
+	dst, lists := v.appendLists(dst)
+	binary.LittleEndian.PutUint16(dst[at:], present|lists)
+	return dst
+}
+
+// appendLists encodes the tags and custom fields, and tells which of the two there are.
+func (v *View) appendLists(dst []byte) (out []byte, present uint16) {
 	if len(v.Tags) > 0 {
 		present |= 1 << Tags
 		dst = binary.AppendUvarint(dst, uint64(len(v.Tags)))
@@ -128,8 +135,7 @@ func (v *View) Append(dst []byte) []byte {
 			dst = appendBytes(dst, c.Value)
 		}
 	}
-	binary.LittleEndian.PutUint16(dst[at:], present)
-	return dst
+	return dst, present
 }
 
 // Domain returns the record's match key, nil where it has none; a view. Domain
