@@ -46,21 +46,23 @@ func (d *Decoder) scanBlock(b *batch.Batch, n int, last bool, maxRows int) {
 func (s *blockScan) rows(maxRows int) bool {
 	s.begin(s.row)
 	g := rowStart()
-	delim := s.d.dialect.Delimiter
 	quote := uint16(s.d.dialect.Quote)
 	if quote == 0 {
 		quote = 0x100 // no byte
 	}
 	// The compiler keeps locals in registers; s has them again at each row's end.
 	buf, cells, cell, index := s.buf, s.cells, s.cell, 0
-	for at := s.row; at < s.n; at += blockBytes {
-		seps, quotes := s.d.needles.masks((*[blockBytes]byte)(buf[at:]))
-		v := g.step(seps, quotes)
-		events := seps &^ v.inside
-		bad := v.bare | v.after
-		if quoted := seps & v.inside; quoted != 0 {
-			events |= s.lineEnds(at, quoted)
+	from := s.row
+	var ahead []masks
+	for at := from; at < s.n; at += blockBytes {
+		if len(ahead) == 0 {
+			ahead = s.d.classify(buf[at:], s.n-at, at-from)
 		}
+		m := &ahead[0]
+		ahead = ahead[1:]
+		v := g.step(m)
+		events := m.delims&^v.inside | m.ends
+		bad := v.bare | v.after
 		if rest := s.n - at; rest < blockBytes {
 			bad &= 1<<rest - 1
 		}
@@ -70,7 +72,7 @@ func (s *blockScan) rows(maxRows int) bool {
 		for ; events != 0; events &= events - 1 {
 			i := bits.TrailingZeros64(events)
 			p := at + i
-			if buf[p] == delim {
+			if m.delims>>i&1 != 0 {
 				if index < len(cells) {
 					c := batch.NewCell(batch.Text, cell, p-cell)
 					if uint16(buf[cell]) == quote {
@@ -222,16 +224,6 @@ func (s *blockScan) malformed(p int, why reason) bool {
 	s.fail(i, malformed(why, column))
 	s.row = next
 	return true
-}
-
-// lineEnds returns which of the separators are line ends and not delimiters.
-func (s *blockScan) lineEnds(at int, seps uint64) (ends uint64) {
-	for ; seps != 0; seps &= seps - 1 {
-		if s.buf[at+bits.TrailingZeros64(seps)] != s.d.dialect.Delimiter {
-			ends |= seps & -seps
-		}
-	}
-	return ends
 }
 
 // unquote returns the cell between two quotes, which is copied behind the block

@@ -40,7 +40,8 @@ type Decoder struct {
 	cols    int
 	pos     Position
 	window  window
-	perRow  int // mean bytes of the last batch's rows
+	perRow  int      // mean bytes of the last batch's rows
+	ahead   [8]masks // of the next blocks
 
 	// The last column_count message and the counts it is for: ragged files have
 	// the same one a million times.

@@ -29,14 +29,19 @@ func (d *Decoder) measure(start int64) (extent, error) {
 		if !last {
 			whole &^= blockBytes - 1
 		}
+		var ahead []masks
 		for at := 0; at < whole; at += blockBytes {
-			seps, quotes := d.needles.masks((*[blockBytes]byte)(padded[at:]))
-			v := g.step(seps, quotes)
+			if len(ahead) == 0 {
+				ahead = d.classify(padded[at:], whole-at, at)
+			}
+			m := &ahead[0]
+			ahead = ahead[1:]
+			v := g.step(m)
 			bad := v.bare | v.after
 			if rest := len(p) - at; rest < blockBytes {
 				bad &= 1<<rest - 1
 			}
-			for events := seps &^ v.inside & (bad&-bad - 1); events != 0; events &= events - 1 {
+			for events := (m.delims | m.ends) &^ v.inside & (bad&-bad - 1); events != 0; events &= events - 1 {
 				i := at + bits.TrailingZeros64(events)
 				if p[i] != d.dialect.Delimiter {
 					x.end = off + int64(i)

@@ -33,31 +33,58 @@ func newNeedles(d Dialect) needles {
 	return n
 }
 
-// masks returns where p has a delimiter or a line end byte, and where a quote.
-func (n *needles) masks(p *[blockBytes]byte) (seps, quotes uint64) {
-	s0, q0 := n.word(binary.LittleEndian.Uint64(p[0:8]))
-	s1, q1 := n.word(binary.LittleEndian.Uint64(p[8:16]))
-	s2, q2 := n.word(binary.LittleEndian.Uint64(p[16:24]))
-	s3, q3 := n.word(binary.LittleEndian.Uint64(p[24:32]))
-	s0 |= s1<<8 | s2<<16 | s3<<24
+// masks says where a block has what: bit i is its byte i.
+type masks struct {
+	delims uint64
+	ends   uint64 // LF and CR
+	quotes uint64
+	odd    uint64 // bytes that end an odd number of the block's quotes
+}
+
+// classify returns the masks of the next blocks, of at most n bytes of p and the
+// padding behind them, valid until the next call. It looks no further ahead than
+// was scanned since a row's start: a malformed row makes what is ahead useless.
+func (d *Decoder) classify(p []byte, n, scanned int) []masks {
+	blocks := min((n+blockBytes-1)/blockBytes, max(scanned/blockBytes, 1), len(d.ahead))
+	d.needles.classify(d.ahead[:blocks], p)
+	return d.ahead[:blocks]
+}
+
+// classifyWords is classify on every processor: eight bytes at a time.
+func (n *needles) classifyWords(dst []masks, p []byte) {
+	for i := range dst {
+		dst[i] = n.block((*[blockBytes]byte)(p[i*blockBytes:]))
+	}
+}
+
+func (n *needles) block(p *[blockBytes]byte) masks {
+	d0, e0, q0 := n.word(binary.LittleEndian.Uint64(p[0:8]))
+	d1, e1, q1 := n.word(binary.LittleEndian.Uint64(p[8:16]))
+	d2, e2, q2 := n.word(binary.LittleEndian.Uint64(p[16:24]))
+	d3, e3, q3 := n.word(binary.LittleEndian.Uint64(p[24:32]))
+	d0 |= d1<<8 | d2<<16 | d3<<24
+	e0 |= e1<<8 | e2<<16 | e3<<24
 	q0 |= q1<<8 | q2<<16 | q3<<24
-	s4, q4 := n.word(binary.LittleEndian.Uint64(p[32:40]))
-	s5, q5 := n.word(binary.LittleEndian.Uint64(p[40:48]))
-	s6, q6 := n.word(binary.LittleEndian.Uint64(p[48:56]))
-	s7, q7 := n.word(binary.LittleEndian.Uint64(p[56:64]))
-	s0 |= s4<<32 | s5<<40 | s6<<48 | s7<<56
+	d4, e4, q4 := n.word(binary.LittleEndian.Uint64(p[32:40]))
+	d5, e5, q5 := n.word(binary.LittleEndian.Uint64(p[40:48]))
+	d6, e6, q6 := n.word(binary.LittleEndian.Uint64(p[48:56]))
+	d7, e7, q7 := n.word(binary.LittleEndian.Uint64(p[56:64]))
+	d0 |= d4<<32 | d5<<40 | d6<<48 | d7<<56
+	e0 |= e4<<32 | e5<<40 | e6<<48 | e7<<56
 	q0 |= q4<<32 | q5<<40 | q6<<48 | q7<<56
-	return s0, q0 & n.keep
+	q0 &= n.keep
+	return masks{delims: d0, ends: e0, quotes: q0, odd: prefixXor(q0)}
 }
 
 // word does eight bytes. For 7-bit z and c, (z^c)+0x7f has its top bit clear just
 // when z equals c, and never carries into the next byte; a byte over 0x7f keeps
 // the top bit of x, so it never matches.
-func (n *needles) word(x uint64) (seps, quotes uint64) {
+func (n *needles) word(x uint64) (delims, ends, quotes uint64) {
 	z := x & low7
-	s := ((z ^ n.delims) + low7) & ((z ^ lfs) + low7) & ((z ^ crs) + low7)
+	d := (z ^ n.delims) + low7
+	e := ((z ^ lfs) + low7) & ((z ^ crs) + low7)
 	q := (z ^ n.quotes) + low7
-	return ^(s | x) & high1 * gather >> 56, ^(q | x) & high1 * gather >> 56
+	return ^(d | x) & high1 * gather >> 56, ^(e | x) & high1 * gather >> 56, ^(q | x) & high1 * gather >> 56
 }
 
 // quoting is what a scanner must know of the bytes before a block.
@@ -79,14 +106,15 @@ type verdict struct {
 
 // step advances over one block. Only verdicts up to the first bad bit mean
 // anything.
-func (g *quoting) step(seps, quotes uint64) verdict {
-	in := prefixXor(quotes) ^ g.inside
-	open, closed := quotes&in, quotes&^in
+func (g *quoting) step(m *masks) verdict {
+	in := m.odd ^ g.inside
+	seps := m.delims | m.ends
+	open, closed := m.quotes&in, m.quotes&^in
 	free := seps&^in | closed
 	v := verdict{
 		inside: in,
 		bare:   open &^ (free<<1 | g.mayOpen),
-		after:  (closed<<1 | g.wasClosed) &^ (seps | quotes),
+		after:  (closed<<1 | g.wasClosed) &^ (seps | m.quotes),
 	}
 	g.inside = uint64(int64(in) >> 63)
 	g.mayOpen = free >> 63
