@@ -3,6 +3,7 @@ package company
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 
 	"sluice/engine/batch"
 )
@@ -99,6 +100,35 @@ func (v *View) Decode(r Record) error {
 		return ErrRecord
 	}
 	return nil
+}
+
+// Plain reports whether r is sound and holds text fields alone: Decode without
+// what it would fill in, at a quarter of the time.
+func (r Record) Plain() bool {
+	if len(r) < 2 {
+		return false
+	}
+	present := binary.LittleEndian.Uint16(r)
+	if present>>TextFields != 0 {
+		return false
+	}
+	p := 2
+	for range bits.OnesCount16(present) {
+		if p == len(r) {
+			return false
+		}
+		n, w := uint64(r[p]), 1
+		if n >= 0x80 {
+			if n, w = binary.Uvarint(r[p:]); w <= 0 {
+				return false
+			}
+		}
+		if n > uint64(len(r)-p-w) {
+			return false
+		}
+		p += w + int(n)
+	}
+	return p == len(r)
 }
 
 // Append encodes v as a Record behind dst.

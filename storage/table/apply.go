@@ -165,8 +165,8 @@ func (tx *Tx) first(patch company.Patch) ([]byte, error) {
 	if patch.Sets(company.Tags) || patch.Sets(company.Custom) {
 		return tx.merger.Apply(tx.raw, nil, patch)
 	}
-	if err := tx.view.Decode(patch.Record()); err != nil {
-		return tx.raw, err
+	if !patch.Record().Plain() {
+		return tx.raw, company.ErrRecord
 	}
 	return append(tx.raw, patch.Record()...), nil
 }
