@@ -37,3 +37,22 @@ func TestPlanCache(t *testing.T) {
 		t.Errorf("it grew to %d plans", len(c.plans))
 	}
 }
+
+// Columns that come one by one, for each of which a plugin answers anew, leave no more
+// plans behind than a few.
+func TestPlansOfAnswersAreBounded(t *testing.T) {
+	s := &stages{plans: map[string]*plan{}}
+	for i := range 10 * maxAnswers {
+		names := []string{"name", fmt.Sprint("custom.", i)}
+		p, err := s.planOf(names)
+		if err != nil || p.names[1] != names[1] {
+			t.Fatal(p, err)
+		}
+		if again, err := s.planOf(names); again != p || err != nil {
+			t.Fatalf("%v has another plan, %v", names, err)
+		}
+		if len(s.plans) > maxAnswers {
+			t.Fatalf("%d plans are kept", len(s.plans))
+		}
+	}
+}

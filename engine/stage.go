@@ -111,6 +111,10 @@ func (s *stages) sent(in *batch.Batch, from int) {
 	}
 }
 
+// maxAnswers bounds the plans that are kept: rows of JSON may bring thousands of columns,
+// one by one, and for each the plugin answers anew.
+const maxAnswers = 16
+
 // planOf keeps the plans of the few lists of columns that a plugin answers with.
 func (s *stages) planOf(names []string) (*plan, error) {
 	s.mu.Lock()
@@ -123,10 +127,14 @@ func (s *stages) planOf(names []string) (*plan, error) {
 		return p, nil
 	}
 	p, err := namedPlan(names)
-	if err == nil {
-		s.plans[key] = p
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	if len(s.plans) >= maxAnswers {
+		clear(s.plans) // batches on their way have the newest ones
+	}
+	s.plans[key] = p
+	return p, nil
 }
 
 // project keeps the cells of some columns, in place.
