@@ -28,6 +28,7 @@
 // Open a Set, ask it for Tables, Close it. All methods may be called from
 // several goroutines. A table has one writer goroutine, which runs the fns of
 // Update, commits, and does the upkeep; it ends when there is nothing to do.
+// Those that look up, read and compress beside it end with it or before.
 // Readers take no lock that is held during a commit. A Tx is only valid in its
 // fn, a Dry belongs to one caller.
 //

@@ -31,6 +31,7 @@ const (
 // chunk that the writer has not come to. All but the goroutine belongs to the writer.
 type prober struct {
 	todo  chan *probing // nil: the goroutine does not run
+	ended chan struct{} // closed when it has ended
 	work  probing
 	given bool   // the goroutine has work, or will take it
 	ready []bool // by chunk
@@ -68,15 +69,16 @@ func (p *prober) begin(tx *Tx, ops []company.Op) {
 	w.next.Store(0)
 	if chunks > 1 && runtime.GOMAXPROCS(0) > 1 {
 		if p.todo == nil {
-			p.todo = make(chan *probing, 1)
-			go probeBeside(p.todo)
+			p.todo, p.ended = make(chan *probing, 1), make(chan struct{})
+			go probeBeside(p.todo, p.ended)
 		}
 		p.given = true
 		p.todo <- w
 	}
 }
 
-func probeBeside(todo <-chan *probing) {
+func probeBeside(todo <-chan *probing, ended chan<- struct{}) {
+	defer close(ended)
 	for w := range todo {
 		for i := w.take(); i != noChunk; i = w.take() {
 			w.beside += w.look(i)
@@ -131,7 +133,8 @@ func (p *prober) end() {
 func (p *prober) stop() {
 	if p.todo != nil {
 		close(p.todo)
-		p.todo = nil
+		<-p.ended
+		p.todo, p.ended = nil, nil
 	}
 }
 

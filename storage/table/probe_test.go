@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"sluice/engine/company"
@@ -55,6 +56,34 @@ func TestApplyEndsItsLookUps(t *testing.T) {
 	}
 	if n, err := tab.Count(context.Background()); n != rows || err != nil {
 		t.Fatal(n, err)
+	}
+}
+
+// Whoever looks up beside the writer has ended when the writer gives its transaction
+// away: who waits for the table's end waits for all of it.
+func TestLookUpsEndWithTheWriter(t *testing.T) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		t.Skip("nobody looks up beside the writer")
+	}
+	s, tab := mustOpen(t, memkv.New(), testOptions())
+	create := make([]company.Op, 2*probeChunk)
+	for i := range create {
+		create[i] = upsert(false, company.Domain, fmt.Sprintf("d%d.com", i), company.Name, "N")
+	}
+	var ended chan struct{}
+	err := tab.Update(context.Background(), func(tx *Tx) error {
+		_, err := tx.Apply(create, make([]company.Result, len(create)))
+		ended = tx.prober.ended
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	select {
+	case <-ended:
+	default:
+		t.Error("look-ups go on after the tables are closed")
 	}
 }
 
