@@ -57,6 +57,7 @@ type KV struct {
 
 	collecting sync.Mutex   // one collection at a time
 	writing    sync.Mutex   // one write at a time: the committer's or the collector's
+	torn       error        // of the write that failed, and was the last; under writing
 	written    atomic.Int64 // bytes of values written since the last collection
 	refused    atomic.Bool  // a commit, for want of room, since the collector looked
 

@@ -65,10 +65,15 @@ func (kv *KV) write(ops []storage.Op) error {
 }
 
 // writeAs writes ops under their keys as stored has them. The next version is
-// taken only once it is on disk: a failed write leaves readers where they are.
+// taken only once it is on disk: a failed write leaves readers where they are. It
+// is then the last, or the next one would take its version, and readers see what
+// it left.
 func (kv *KV) writeAs(stored func(key []byte) []byte, ops []storage.Op) error {
 	kv.writing.Lock()
 	defer kv.writing.Unlock()
+	if kv.torn != nil {
+		return kv.torn
+	}
 	version := kv.snapshots.current() + 1
 	txn := kv.db.NewTransactionAt(version, true)
 	defer txn.Discard()
@@ -85,18 +90,23 @@ func (kv *KV) writeAs(stored func(key []byte) []byte, ops []storage.Op) error {
 			return fmt.Errorf("add to transaction: %w", err)
 		}
 	}
+	if kv.torn = kv.commitAt(txn, version); kv.torn != nil {
+		return kv.torn
+	}
+	kv.snapshots.publish(version)
+	kv.db.SetDiscardTs(kv.snapshots.oldest())
+	return nil
+}
+
+// commitAt has a transaction on disk when it returns nil.
+func (kv *KV) commitAt(txn *badger.Txn, version uint64) error {
 	if err := txn.CommitAt(version, nil); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
 	}
 	if kv.log.syncFailed.Load() {
 		return errSync
 	}
-	if err := kv.names.sync(); err != nil {
-		return err
-	}
-	kv.snapshots.publish(version)
-	kv.db.SetDiscardTs(kv.snapshots.oldest())
-	return nil
+	return kv.names.sync()
 }
 
 // room refuses a write that the disk may not hold. Where it does, the collector is
