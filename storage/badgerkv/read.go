@@ -169,7 +169,7 @@ func (kv *KV) scan(ctx context.Context, at uint64, prefix, after []byte, since u
 		if errors.Is(err, storage.ErrStop) {
 			return nil
 		}
-		if !errors.Is(err, errMoved) {
+		if next == nil {
 			return err
 		}
 		if !bytes.Equal(next, from) {
@@ -180,8 +180,9 @@ func (kv *KV) scan(ctx context.Context, at uint64, prefix, after []byte, since u
 	}
 }
 
-// scanFrom is a scan from a stored key on, until fn ends it, or until a value
-// cannot be read, whose key it returns.
+// scanFrom is a scan from a stored key on, until fn ends it, or until a value has
+// moved, whose key it returns. An error of fn is fn's, whatever it is: of another
+// value that has moved, too.
 func scanFrom(ctx context.Context, txn *badger.Txn, prefix, from []byte, since uint64, fn func(key, value []byte, changed bool) error) (next []byte, err error) {
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 	defer it.Close()
@@ -194,8 +195,10 @@ func scanFrom(ctx context.Context, txn *badger.Txn, prefix, from []byte, since u
 		key = item.KeyCopy(key)
 		changed := item.Version() > since
 		if changed {
-			if value, err = copyValue(item, value); err != nil {
+			if value, err = copyValue(item, value); errors.Is(err, errMoved) {
 				return key, err
+			} else if err != nil {
+				return nil, err
 			}
 		}
 		if err := fn(key[1:], value, changed); err != nil {
