@@ -19,6 +19,7 @@ import (
 	"sluice/engine/fault"
 	"sluice/engine/tuple"
 	"sluice/host/backup"
+	"sluice/storage"
 	"sluice/storage/badgerkv"
 	"sluice/storage/spool"
 )
@@ -92,7 +93,11 @@ func backupSource(ctx context.Context, kv *badgerkv.KV, uploads *spool.Spool) (b
 	if errors.Is(err, fault.NotFound) {
 		id = make([]byte, len(src.Store))
 		rand.Read(id) // never fails
-		err = records{kv}.Write(ctx, []engine.Change{{Key: storeIDKey(), Value: id}})
+		op := sealed(engine.Change{Key: storeIDKey(), Value: id})
+		err = kv.Commit(ctx, []storage.Op{op}, []storage.Guard{{Key: op.Key}})
+		if errors.Is(err, storage.ErrGuard) { // another backup was the first
+			id, err = records{kv}.Record(ctx, storeIDKey())
+		}
 	}
 	if err != nil {
 		return src, fmt.Errorf("read store's id: %w", err)

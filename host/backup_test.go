@@ -274,3 +274,33 @@ func TestRestoreDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Backups that are a store's first at the same time are of one store: a later one
+// builds upon either.
+func TestFirstBackupsAtOnce(t *testing.T) {
+	kv, _, err := makeFolder(filepath.Join(t.TempDir(), storeFolder), filepath.Join(t.TempDir(), spoolFolder), testLogger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kv.Close()
+	ids := make([]backup.StoreID, 8)
+	begin := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			<-begin
+			src, err := backupSource(context.Background(), kv, nil)
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = src.Store
+		})
+	}
+	close(begin)
+	wg.Wait()
+	for _, id := range ids {
+		if id != ids[0] || id == (backup.StoreID{}) {
+			t.Fatalf("%x and %x", id, ids[0])
+		}
+	}
+}
