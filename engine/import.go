@@ -334,6 +334,9 @@ func (e *Engine) enqueue(ctx context.Context, r Request, job *Job) (*Data, error
 		return nil, err
 	}
 	if err := e.store.Write(ctx, append(changes, sealed...)); err != nil {
+		if !errors.Is(err, ctx.Err()) && fault.CodeOf(err) != fault.Overloaded {
+			r.Upload.keep() // the next start may find the job, or else sweeps it
+		}
 		return nil, err
 	}
 	r.Upload.keep()

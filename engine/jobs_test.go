@@ -87,6 +87,8 @@ func TestFailingStore(t *testing.T) {
 			if !errors.Is(err, boom) {
 				t.Fatalf("write %d: %v", n, err)
 			}
+			h.close() // until then the job may be there
+			h.start(nil, nil)
 			if h.spool.Files() != 0 {
 				t.Errorf("write %d: an upload without a job stays in the spool", n)
 			}

@@ -47,7 +47,9 @@ type Records interface {
 	// call. An fn that returns false ends the walk.
 	Records(ctx context.Context, prefix, after tuple.Key, fn func(key tuple.Key, value []byte) (bool, error)) error
 
-	// Write puts and deletes records in one commit, without a table.
+	// Write puts and deletes records in one commit, without a table. After an error
+	// that is neither overloaded nor ctx's, whether they are there is known only when
+	// the store is opened again.
 	Write(ctx context.Context, changes []Change) error
 }
 
