@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
 	"sluice/engine/fault"
@@ -50,6 +51,18 @@ const (
 	MaxInlineErrors   = 100
 	MaxIgnoredColumns = 100
 )
+
+// maxShownName is how much an error has of its column's name. A CSV's may be as long
+// as a row, and a hundred errors that repeat it are more than a commit holds.
+const maxShownName = 1 << 10
+
+// shownName is a column's name as an error has it.
+func shownName(name string) string {
+	if len(name) <= maxShownName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxShownName], "") + "…"
+}
 
 // Progress is how far a job has read its upload.
 type Progress struct {

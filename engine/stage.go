@@ -215,7 +215,7 @@ func (w *work) failRow(row int, faults []batch.Fault) {
 	for _, f := range faults {
 		e := RowError{Code: f.Code, Message: f.Message}
 		if f.Column >= 0 && f.Column < len(w.columns) {
-			e.Column = w.columns[f.Column]
+			e.Column = shownName(w.columns[f.Column])
 		}
 		errs = append(errs, e)
 	}

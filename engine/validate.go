@@ -107,7 +107,7 @@ func (v *validator) pick(row []batch.Cell, columns []int) int {
 }
 
 func (v *validator) fail(column string, code fault.Code, message string) {
-	v.errs = append(v.errs, RowError{Column: column, Code: code, Message: message})
+	v.errs = append(v.errs, RowError{Column: shownName(column), Code: code, Message: message})
 }
 
 // text sets a text field. Blank text leaves it as it is, null clears it, but for

@@ -31,7 +31,7 @@ type work struct {
 func (w *work) resultError(row int, err *fault.Error) RowError {
 	e := RowError{RowNumber: w.in.Rows[row].Number, Line: w.in.Rows[row].Line, Code: err.Code, Message: err.Message}
 	if f, ok := err.Details["field"].(string); ok {
-		e.Column = w.plan.column(f)
+		e.Column = shownName(w.plan.column(f))
 	}
 	return e
 }
