@@ -91,6 +91,9 @@ func (a *answer) readPass(raw json.RawMessage, columns []string, passed map[int]
 	if err != nil {
 		return refused(`"pass" in open's answer is not an object of field and column: %v`, err)
 	}
+	if n := a.own + len(pairs); n > maxAnswerColumns {
+		return refused("open answers %d fields with those of \"pass\"; at most %d are allowed", n, maxAnswerColumns)
+	}
 	fields := make([]string, 0, len(pairs))
 	for field := range pairs {
 		fields = append(fields, field)

@@ -1,6 +1,8 @@
 package plugins
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,9 +13,11 @@ import (
 // puppet is a guest that does with its result what the first cell says: the first
 // word is what process returns, the rest is written to 0x800. It answers two
 // columns.
-func puppet() []byte {
+func puppet() []byte { return puppetOf(`{"columns":["name","domain"]}`) }
+
+func puppetOf(answer string) []byte {
 	return plugintest.Guest{
-		Answer: `{"columns":["name","domain"]}`,
+		Answer: answer,
 		Locals: "i32 i32",
 		Process: `
 			local.get 0 i32.load 8 local.tee 1 i32.load 0 local.set 2
@@ -186,6 +190,38 @@ func TestChaosSource(t *testing.T) {
 	f("too many of one", "", "the result has 3 rows for 1; at most 2 for each are allowed", 1, 1, 1)
 }
 
+// What the host copies for a guest counts as what the guest answers: a few bytes
+// of answer could otherwise ask for all of the server's memory.
+func TestChaosBytesOut(t *testing.T) {
+	limits := DefaultLimits()
+	limits.BytesOut = 1000
+	f := func(answer, wantAnswer, wantProblem string, order []byte) {
+		t.Helper()
+		s := mustDirect(t, puppetOf(answer), &limits, "a", "b")
+		in := command(1, order)
+		in.Cells[1] = in.Append(batch.Text, bytes.Repeat([]byte("p"), 400))
+		got, problems, err := process(s, in)
+		if got != wantAnswer || problems != wantProblem || err != nil {
+			t.Errorf("%q %q %v", got, problems, err)
+		}
+	}
+	const trapped = "0 -1 plugin_trap the plugin trapped: the result has more than 1000 bytes"
+	const passed = trapped + " with what \"pass\" copies (--plugin-max-bytes-out)\n"
+	one := `{"columns":[],"input":["a"],"pass":{"name":"b"}}`
+	record := "0: 0\"" + strings.Repeat("p", 400) + "\"\n"
+	f(one, record+record, "", order(0x800, 2, 0, 0x814, 0, 0, 0, 0))
+	f(one, "", passed, order(0x800, 3, 0, 0x814, 0, 0, 0, 0, 0))
+	three := `{"columns":[],"input":["a"],"pass":{"name":"b","city":"b","phone":"b"}}`
+	f(three, "", passed, order(0x800, 1, 0, 0, 0, 0))
+	// 16 errors of one long message.
+	words := []uint32{0, 0, 0, 16, 0x814}
+	for range 16 {
+		words = append(words, 0, noColumn, 0x994, 3, 0x994, 100)
+	}
+	words = append(words, wordsOf(strings.Repeat("e", 100))...)
+	f(one, "", trapped+" (--plugin-max-bytes-out)\n", order(0x800, words...))
+}
+
 func TestChaosAlloc(t *testing.T) {
 	f := func(alloc, want string) {
 		t.Helper()
@@ -247,6 +283,13 @@ func TestChaosOpen(t *testing.T) {
 	answer(`{"columns":[],"pass":{"name":"Nope"}}`, used+`"pass" names the column "Nope", which the job does not have`)
 	answer(`{"columns":[],"pass":{"nome":"Site"}}`, used+`"nome" is neither`)
 	answer(`{"columns":[],"pass":{"name":null}}`, used+`"pass" names no column for "name"`)
+	many := make([]string, 1024)
+	for i := range many {
+		many[i] = fmt.Sprintf(`"custom.%d":"Site"`, i)
+	}
+	f(plugintest.Guest{Data: []plugintest.Data{{At: 0x4000, Bytes: `{"columns":["name"],"pass":{` + strings.Join(many, ",") + `}}`}},
+		Open: "i64.const " + plugintest.Packed(0x4000, len(`{"columns":["name"],"pass":{}}`)+len(strings.Join(many, ",")))},
+		used+`open answers 1025 fields with those of "pass"; at most 1024 are allowed`)
 	answer(`{"columns":[],"pass":["name"]}`, used+`"pass" in open's answer is not an object of field and column`)
 	answer(`{"columns":[],"input":["Nope"]}`, used+`"input" names the column "Nope", which the job does not have`)
 	answer(`{"columns":[],"input":null}`, used+`"input" in open's answer is not a list of names`)

@@ -127,7 +127,7 @@ func (w *work) call(ctx context.Context, rows []uint32, e *effort, fuel int64, f
 		if err := called(in, in.process, in.stack[:1]); err != nil {
 			return err
 		}
-		return w.got.check(in.memory(), uint32(in.stack[0]), s.box.limits)
+		return w.got.check(in.memory(), uint32(in.stack[0]), &w.send, w.g.answer.pass, s.box.limits)
 	})
 	ran := e.ran - before
 	s.fuel.Add(spent)

@@ -211,7 +211,7 @@ func caller(ctx context.Context, b *testing.B, in *instance, g language) func() 
 		if err := called(in, in.process, in.stack[:1]); err != nil {
 			return err
 		}
-		return got.check(in.memory(), uint32(in.stack[0]), limits)
+		return got.check(in.memory(), uint32(in.stack[0]), &send, a.pass, limits)
 	}
 	return func() time.Duration {
 		took, err := steady(ctx, in, call)

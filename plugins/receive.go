@@ -26,13 +26,13 @@ type incoming struct {
 
 	low, high uint64 // the cells' bytes lie within these bounds
 	pointed   uint64 // by cells
-	bytes     uint64 // of everything: cells, what they point to, errors
+	bytes     uint64 // of everything: cells, what they point to, what is passed, errors
 	failed    []bool // by row sent
 }
 
-// check holds the result at ptr against every rule of the ABI. What breaks one is
-// a Trap.
-func (g *incoming) check(mem []byte, ptr uint32, l Limits) error {
+// check holds the result at ptr against every rule of the ABI, and the bytes that
+// copyOut would make of it against the limit. What breaks one is a Trap.
+func (g *incoming) check(mem []byte, ptr uint32, o *outgoing, pass []int, l Limits) error {
 	r, ok := abi.ReadResult(mem, ptr)
 	if !ok {
 		return trapf("the result at %d is outside of memory or not 4-byte aligned", ptr)
@@ -62,7 +62,10 @@ func (g *incoming) check(mem []byte, ptr uint32, l Limits) error {
 	if err := g.checkSource(l); err != nil {
 		return err
 	}
-	if err := g.checkErrors(); err != nil {
+	if err := g.checkErrors(l); err != nil {
+		return err
+	}
+	if err := g.checkPassed(o, pass, l); err != nil {
 		return err
 	}
 	return g.checkCells(l)
@@ -88,7 +91,7 @@ func (g *incoming) checkSource(l Limits) error {
 	return nil
 }
 
-func (g *incoming) checkErrors() error {
+func (g *incoming) checkErrors(l Limits) error {
 	g.failed = append(g.failed[:0], make([]bool, g.rows)...)
 	g.bytes = uint64(len(g.errors))
 	for p := g.errors; len(p) >= abi.ErrorSize; p = p[abi.ErrorSize:] {
@@ -108,9 +111,38 @@ func (g *incoming) checkErrors() error {
 			return trapf("an error of row %d has no message of at most %d bytes of UTF-8", e.Row, abi.MaxMessage)
 		}
 		g.failed[e.Row] = true
-		g.bytes += uint64(len(code) + len(message))
+		if g.bytes += uint64(len(code) + len(message)); g.bytes > uint64(l.BytesOut) {
+			return tooManyBytes(l)
+		}
 	}
 	return nil
+}
+
+// checkPassed counts what the host will copy for each row of the answer, though
+// the guest burns no fuel for it.
+func (g *incoming) checkPassed(o *outgoing, pass []int, l Limits) error {
+	if len(pass) == 0 {
+		return nil
+	}
+	g.bytes += uint64(g.result.Rows) * uint64(len(pass)) * abi.CellSize
+	for i := 0; i < int(g.result.Rows) && g.bytes <= uint64(l.BytesOut); i++ {
+		cells := o.in.Row(int(o.rows[g.sourceOf(i)]))
+		for _, column := range pass {
+			g.bytes += uint64(cells[column].Len())
+		}
+	}
+	if g.bytes > uint64(l.BytesOut) {
+		return trapf(`the result has more than %d bytes with what "pass" copies (--plugin-max-bytes-out)`, l.BytesOut)
+	}
+	return nil
+}
+
+// sourceOf is the row sent that row i of the answer came from.
+func (g *incoming) sourceOf(i int) int {
+	if g.source == nil {
+		return i
+	}
+	return int(abi.U32(g.source[i*abi.SourceSize:]))
 }
 
 // checkCells is the loop that a plugin's price per row hangs on, so its sums are
@@ -128,7 +160,7 @@ func (g *incoming) checkCells(l Limits) error {
 		}
 		// The sum comes first: it bounds the work that the checks below do.
 		if pointed += n; fixed+pointed > most {
-			return trapf("the result has more than %d bytes (--plugin-max-bytes-out)", l.BytesOut)
+			return tooManyBytes(l)
 		}
 		if kind := uint8(meta >> abi.KindShift); kind != abi.KindText {
 			if what := g.badKind(kind, ptr, n); what != "" {
@@ -141,6 +173,10 @@ func (g *incoming) checkCells(l Limits) error {
 	}
 	g.low, g.high, g.pointed, g.bytes = low, high, pointed, fixed+pointed
 	return nil
+}
+
+func tooManyBytes(l Limits) error {
+	return trapf("the result has more than %d bytes (--plugin-max-bytes-out)", l.BytesOut)
 }
 
 // badKind says what is wrong with the n bytes at ptr of a cell that is not text.
@@ -200,10 +236,7 @@ func (g *incoming) copyOut(o *outgoing, out *batch.Batch, pass []int) {
 	width := g.columns * abi.CellSize
 	out.Cells = slices.Grow(out.Cells, int(g.result.Rows)*(g.columns+len(pass)))
 	for i := range int(g.result.Rows) {
-		source := i
-		if g.source != nil {
-			source = int(abi.U32(g.source[i*abi.SourceSize:]))
-		}
+		source := g.sourceOf(i)
 		if g.failed[source] {
 			continue
 		}

@@ -30,7 +30,7 @@ func TestPluginLimits(t *testing.T) {
 	f(result(3, 0), "the result has 3 rows for 1; at most 2 for each are allowed (--plugin-max-rows-out)", "--plugin-max-rows-out", "2")
 	f(result(0, 17), "the result has 17 errors for 1 rows; at most 16 for each are allowed (--plugin-max-errors)")
 	f(result(0, 3), "the result has 3 errors for 1 rows; at most 2 for each are allowed (--plugin-max-errors)", "--plugin-max-errors", "2")
-	f(result(200, 0), "the result has more than 1024 bytes (--plugin-max-bytes-out)", "--plugin-max-bytes-out", "1024", "--plugin-max-rows-out", "1000")
+	f(result(200, 0), `the result has more than 1024 bytes with what "pass" copies (--plugin-max-bytes-out)`, "--plugin-max-bytes-out", "1024", "--plugin-max-rows-out", "1000")
 	spin := echo()
 	spin.Process = "loop void br 0 end unreachable"
 	f(spin, "the plugin ran for more than 10ms on one batch; make it touch less memory, or raise the limit of a batch's time (--plugin-batch-time)",
