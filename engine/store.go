@@ -9,8 +9,8 @@ import (
 	"sluice/engine/tuple"
 )
 
-// ErrFull is what Update and Stream give when one commit can't hold what their fn
-// alone wants to change.
+// ErrFull is what Update, Stream and Write give when one commit can't hold what
+// they alone want to change.
 var ErrFull = errors.New("engine: commit is full")
 
 // Store is where imports end up: each tenant's table of companies, and the

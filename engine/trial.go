@@ -36,10 +36,8 @@ func (p *pass) take(ctx context.Context, from *pipeline, batches int) error {
 		from.recycle(w)
 		changes := made.seal()
 		p.l = made
-		if len(changes) > 0 {
-			if err := p.e.store.Write(ctx, changes); err != nil {
-				return fmt.Errorf("write report: %w", err)
-			}
+		if err := p.e.writeReport(ctx, changes); err != nil {
+			return err
 		}
 	}
 	seen := p.l.job
@@ -49,6 +47,23 @@ func (p *pass) take(ctx context.Context, from *pipeline, batches int) error {
 	}
 	seen.Next = seen.First
 	return p.e.writeJob(ctx, &seen)
+}
+
+// writeReport writes blocks of a report, in as many commits as they need: a plugin
+// may find more errors in one batch than fit.
+func (e *Engine) writeReport(ctx context.Context, blocks []Change) error {
+	for len(blocks) > 0 {
+		n, bytes := 0, 0
+		for n < len(blocks) && (n == 0 || bytes <= softCommit/2) {
+			bytes += len(blocks[n].Key) + len(blocks[n].Value)
+			n++
+		}
+		if err := e.store.Write(ctx, blocks[:n]); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		blocks = blocks[n:]
+	}
+	return nil
 }
 
 func (p *pass) close(ctx context.Context) {

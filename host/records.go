@@ -56,7 +56,7 @@ func (r records) Write(ctx context.Context, changes []engine.Change) error {
 		ops[i] = sealed(c)
 	}
 	if err := r.kv.Commit(ctx, ops, nil); err != nil {
-		return fmt.Errorf("write records: %w", err)
+		return full(fmt.Errorf("write records: %w", err))
 	}
 	return nil
 }
