@@ -62,7 +62,7 @@ func (l *ledger) undone(spans []span) *ledger {
 // Invariant 4 of the package is held here: each record adds to one count.
 func (l *ledger) settle(w *work, from, to int) {
 	j := &l.job
-	row := none
+	row, reported := none, none
 	for i := from; i < to; i++ {
 		r := &w.records[i]
 		if r.row != row {
@@ -79,7 +79,8 @@ func (l *ledger) settle(w *work, from, to int) {
 			j.SkippedCount++
 		default:
 			j.FailedCount++
-			l.report(w, r, errs)
+			l.report(w, r, errs, reported != r.row)
+			reported = r.row
 		}
 		if j.Options.Results {
 			l.result(w.in.Rows[r.row].Number, out, code, id)
@@ -118,17 +119,19 @@ func (l *ledger) judge(w *work, r *outcome) (company.Outcome, fault.Code, *compa
 	return res.Outcome, "", &res.ID, nil
 }
 
-// report keeps a failed row: its first errors in the answer, all of them and
-// its cells in the report.
-func (l *ledger) report(w *work, r *outcome, errs []RowError) {
+// report keeps a failed record: its first errors in the answer, all of them in the
+// report, with the row's cells where it is the first of its row.
+func (l *ledger) report(w *work, r *outcome, errs []RowError, first bool) {
 	j := &l.job
 	if room := MaxInlineErrors - len(j.Errors); room > 0 {
 		j.Errors = append(j.Errors, errs[:min(room, len(errs))]...)
 	}
 	entry := failedRow{number: w.in.Rows[r.row].Number, line: w.in.Rows[r.row].Line, errs: errs}
-	if full := l.reportBytes() >= l.maxReport; !full {
+	switch full := l.reportBytes() >= l.maxReport; {
+	case !first:
+	case !full:
 		entry.cells = w.in.Raw(r.row)
-	} else if j.ReportCutFrom == 0 {
+	case j.ReportCutFrom == 0:
 		j.ReportCutFrom = entry.number
 	}
 	// Errors alone are small, but without end they too would fill the disk.
