@@ -56,7 +56,7 @@ func (r *Registry) readActive(ctx context.Context, tenant, object string) (*Info
 		return nil, err
 	}
 	var v Version
-	if err := r.get(ctx, tuple.New(tenant, kindVersion).String(a.Name).Uint64(uint64(a.Version)), &v); err != nil {
+	if err := r.get(ctx, versionKey(tenant, a.Name, a.Version), &v); err != nil {
 		return nil, err
 	}
 	info := v.Info()

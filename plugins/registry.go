@@ -80,8 +80,13 @@ type Version struct {
 // Info is what a job is pinned to.
 func (v *Version) Info() Info { return Info{v.Name, v.Version, v.SHA256} }
 
-// maxVersions bounds what one tenant may store.
-const maxVersions = 1000
+// Bounds of what one tenant may store. A list of versions is made in memory, and
+// what a module says of itself may be long.
+const (
+	maxVersions     = 1000
+	maxVersionBytes = 1 << 20 // of a version's record
+	maxRecordBytes  = 16 << 20
+)
 
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
@@ -114,12 +119,12 @@ func (r *Registry) Upload(ctx context.Context, tenant, keyID, name string, wasm 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all, err := r.versions(ctx, tenant, "")
+	count, bytes, err := r.stored(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	if len(all) >= maxVersions {
-		return nil, fault.New(fault.Conflict, "there are %d plugin versions; delete some that are not active first", len(all))
+	if count >= maxVersions {
+		return nil, fault.New(fault.Conflict, "there are %d plugin versions; delete some that are not active first", count)
 	}
 	v := &Version{Name: name, Version: 1, SHA256: Hash(wasm), Size: len(wasm), Describe: report.Describe,
 		Report: report, CreatedAt: r.now().UTC().Truncate(time.Millisecond), KeyID: keyID}
@@ -129,6 +134,16 @@ func (r *Registry) Upload(ctx context.Context, tenant, keyID, name string, wasm 
 	} else if !errors.Is(err, fault.NotFound) {
 		return nil, err
 	}
+	record, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode plugin record: %w", err)
+	}
+	if len(record) > maxVersionBytes {
+		return nil, fault.New(fault.PluginInvalid, "what sluice_v1_describe answers and the trial's report take %d bytes; at most %d are kept", len(record), maxVersionBytes)
+	}
+	if bytes += len(record); bytes > maxRecordBytes {
+		return nil, fault.New(fault.Conflict, "what the plugin versions answer to sluice_v1_describe and the reports of their trials would take %d bytes, of at most %d; delete some that are not active first", bytes, maxRecordBytes)
+	}
 	if err := r.putBlob(ctx, tenant, v.SHA256, wasm); err != nil {
 		return nil, err
 	}
@@ -136,21 +151,29 @@ func (r *Registry) Upload(ctx context.Context, tenant, keyID, name string, wasm 
 	if err != nil {
 		return nil, err
 	}
-	changes := []Change{audit, {Key: tuple.New(tenant, kindGone).String(v.SHA256)}}
-	for key, value := range map[string]any{
-		string(counter): v.Version,
-		string(tuple.New(tenant, kindVersion).String(name).Uint64(uint64(v.Version))): v,
-	} {
-		data, err := json.Marshal(value)
-		if err != nil {
-			return nil, fmt.Errorf("encode plugin record: %w", err)
-		}
-		changes = append(changes, Change{tuple.Key(key), data})
-	}
-	if err := r.records.Write(ctx, changes); err != nil {
+	err = r.records.Write(ctx, []Change{audit, {Key: tuple.New(tenant, kindGone).String(v.SHA256)},
+		{counter, strconv.AppendInt(nil, int64(v.Version), 10)}, {versionKey(tenant, name, v.Version), record}})
+	if err != nil {
 		return nil, fmt.Errorf("store plugin: %w", err)
 	}
 	return v, nil
+}
+
+func versionKey(tenant, name string, version int) tuple.Key {
+	return tuple.New(tenant, kindVersion).String(name).Uint64(uint64(version))
+}
+
+// stored counts a tenant's versions and the bytes of their records.
+func (r *Registry) stored(ctx context.Context, tenant string) (count, bytes int, err error) {
+	err = r.records.Records(ctx, tuple.New(tenant, kindVersion), nil, func(_ tuple.Key, value []byte) (bool, error) {
+		count++
+		bytes += len(value)
+		return true, nil
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("list plugins: %w", err)
+	}
+	return count, bytes, nil
 }
 
 // List returns the tenant's versions by name and number; name "" means all.
@@ -194,6 +217,10 @@ func (r *Registry) versions(ctx context.Context, tenant, name string) ([]*Versio
 
 // Version returns one version; 0 means the newest.
 func (r *Registry) Version(ctx context.Context, tenant, name string, version int) (*Version, error) {
+	v, err := r.read(ctx, tenant, name, version)
+	if v != nil || err != nil {
+		return v, err
+	}
 	list, err := r.List(ctx, tenant, name)
 	if err != nil {
 		return nil, err
@@ -207,6 +234,28 @@ func (r *Registry) Version(ctx context.Context, tenant, name string, version int
 		}
 	}
 	return nil, fault.New(fault.NotFound, "there is no version %d of the plugin %q", version, name)
+}
+
+// read returns a version, or the newest that ever was for 0, without the others of
+// its name, as imports ask for one; nil: there is none.
+func (r *Registry) read(ctx context.Context, tenant, name string, version int) (*Version, error) {
+	var err error
+	if version == 0 {
+		err = r.get(ctx, tuple.New(tenant, kindCounter).String(name), &version)
+	}
+	v := &Version{}
+	if err == nil {
+		err = r.get(ctx, versionKey(tenant, name, version), v)
+	}
+	if errors.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read plugin: %w", err)
+	}
+	active, err := r.Active(ctx, tenant, Object)
+	v.Active = active != nil && active.Name == v.Name && active.Version == v.Version
+	return v, err
 }
 
 // Delete removes a version that is not active. Its module stays as long as a job
@@ -235,7 +284,7 @@ func (r *Registry) Delete(ctx context.Context, tenant, keyID, name string, versi
 	if err != nil {
 		return err
 	}
-	changes := []Change{audit, {Key: tuple.New(tenant, kindVersion).String(name).Uint64(uint64(v.Version))}}
+	changes := []Change{audit, {Key: versionKey(tenant, name, v.Version)}}
 	if users == 1 {
 		changes = append(changes, Change{tuple.New(tenant, kindGone).String(v.SHA256), timeRecord(r.now())})
 	}

@@ -380,3 +380,37 @@ func FuzzBundle(f *testing.F) {
 		}
 	})
 }
+
+// What versions say of themselves is bounded, alone and together: it is read with
+// every list of them.
+func TestUploadBoundsRecords(t *testing.T) {
+	ctx := context.Background()
+	r, _ := registry(t)
+	talks := func(n int) []byte {
+		said := `"` + strings.Repeat("x", n-2) + `"`
+		return plugintest.Guest{Memory: 20, Data: []plugintest.Data{{At: 0x4000, Bytes: said}},
+			Describe: "i64.const " + plugintest.Packed(0x4000, n)}.Bytes()
+	}
+	_, err := r.Upload(ctx, "acme", "key", "loud", talks(1<<20))
+	if fault.CodeOf(err) != fault.PluginInvalid || !strings.Contains(fmt.Sprint(err), "at most 1048576 are kept") {
+		t.Errorf("one that says a MiB: %v", err)
+	}
+	long := talks(500 << 10)
+	n := 0
+	for ; err == nil || n == 0; n++ {
+		_, err = r.Upload(ctx, "acme", "key", "long", long)
+	}
+	if fault.CodeOf(err) != fault.Conflict || n != 17 || !strings.Contains(err.Error(), "delete some") {
+		t.Errorf("%d versions, then %v", n-1, err)
+	}
+	if err := r.Delete(ctx, "acme", "key", "long", 16); err != nil {
+		t.Fatal(err)
+	}
+	info, err := r.Pin(ctx, "acme", Ref{Name: "long"})
+	if err != nil || info.Version != 15 {
+		t.Errorf("the newest that is left: %v, %v", info, err)
+	}
+	if _, err := r.Upload(ctx, "acme", "key", "long", long); err != nil {
+		t.Errorf("after one was deleted: %v", err)
+	}
+}
