@@ -233,11 +233,14 @@ func (e *Engine) prepareNow(ctx context.Context, src *source, works []*work) ([]
 	}
 	defer st.close()
 	var v validator
-	spans := make([]span, len(works))
+	spans, made := make([]span, len(works)), 0
 	for i, w := range works {
 		st.prepare(ctx, w, &v)
 		if w.err != nil {
 			return nil, w.err
+		}
+		if made += w.made(); made > heldBytes {
+			return nil, ErrFull // a plugin made too much of it
 		}
 		spans[i] = whole(w)
 	}

@@ -454,6 +454,38 @@ func TestFailedTrial(t *testing.T) {
 	f(10, false)
 }
 
+// hugePlugin makes ten megabytes of each batch, all of one company.
+type hugePlugin struct{ gatePlugin }
+
+func (p hugePlugin) Open(context.Context, string, engine.PluginJob) (engine.Transformer, error) {
+	return p, nil
+}
+
+func (p hugePlugin) Process(_ context.Context, in, out *batch.Batch) ([]string, error) {
+	out.Reset(2)
+	text := out.Append(batch.Text, []byte("a.com"+strings.Repeat("x", 10<<20/len(in.Rows))))
+	name := batch.NewCell(batch.Text, int(text.Off), len("a.com"))
+	for i := range in.Rows {
+		out.Cells = append(out.Cells, name, text)
+		out.Source = append(out.Source, uint32(i))
+	}
+	return []string{"domain", "description"}, nil
+}
+
+// An import of which far more is made than may be held at once comes to its end.
+func TestHugeAnswers(t *testing.T) {
+	for _, rows := range []int{400, 30_000} {
+		h := newHarness(t, nil)
+		h.close()
+		h.start(nil, hugePlugin{})
+		d := h.must(engine.CSV, "Firm\n"+strings.Repeat("A\n", rows), options())
+		if d.RowCount != uint64(rows) || d.FailedCount != d.RowCount {
+			t.Errorf("%s %s %v", d.Status, counts(d), d.Failure)
+		}
+		h.check()
+	}
+}
+
 // pairPlugin makes two records of each row.
 type pairPlugin struct{ gatePlugin }
 

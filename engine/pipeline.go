@@ -37,13 +37,14 @@ type pipeline struct {
 	ended bool  // nothing more comes
 	fault error // why; nil at the end of the upload
 
+	held   *hold
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
 
 func startPipeline(ctx context.Context, src *source, open func(ctx context.Context, s *source) (*stages, error), workers, rows int, pool *workPool) *pipeline {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &pipeline{pool: pool, rows: rows, ordered: make(chan *work, inFlight), free: make(chan *work, inFlight), cancel: cancel}
+	p := &pipeline{pool: pool, rows: rows, ordered: make(chan *work, inFlight), free: make(chan *work, inFlight), held: newHold(), cancel: cancel}
 	for range inFlight {
 		p.free <- nil // made when first needed: small jobs need few
 	}
@@ -67,7 +68,7 @@ func startPipeline(ctx context.Context, src *source, open func(ctx context.Conte
 func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Context, *source) (*stages, error), todo chan<- func(*validator)) error {
 	var told int // columns that the plugin knows of
 	var size workSize
-	for {
+	for number := 0; ; number++ {
 		var w *work
 		select {
 		case w = <-p.free:
@@ -98,7 +99,9 @@ func (p *pipeline) decode(ctx context.Context, src *source, open func(context.Co
 		told = len(src.given)
 		st := p.stages
 		todo <- func(v *validator) {
+			p.held.wait(number)
 			st.prepare(ctx, w, v)
+			p.held.add(w.made())
 			w.ready <- struct{}{}
 		}
 		p.ordered <- w
@@ -173,11 +176,16 @@ func receive[T any](from <-chan T, patience *time.Duration) (v T, ok, late bool)
 }
 
 // recycle hands back a batch of which nothing is left to do.
-func (p *pipeline) recycle(w *work) { p.free <- w }
+func (p *pipeline) recycle(w *work) {
+	p.held.done(w.made())
+	w.shrink()
+	p.free <- w
+}
 
 // close stops the pipeline and waits for it.
 func (p *pipeline) close() {
 	p.cancel()
+	p.held.end()
 	// A decoder that waits for a free batch sees the cancellation; channels are
 	// wide enough for every batch there is, so nobody waits to send.
 	p.wg.Wait()

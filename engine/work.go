@@ -53,6 +53,22 @@ func (s *workSize) note(w *work) {
 	s.arena, s.cells, s.rows = max(s.arena, cap(w.in.Arena)), max(s.cells, cap(w.in.Cells)), max(s.rows, cap(w.in.Rows))
 }
 
+// recordBytes is what a record takes beside its cells and its patch: an op, a
+// result, an outcome and its source.
+const recordBytes = 160
+
+// made is the memory of what was made of a batch.
+func (w *work) made() int {
+	return len(w.out.Arena) + len(w.arena) + len(w.out.Cells)*8 + len(w.records)*recordBytes
+}
+
+// shrink gives up memory of an unusual size, so that it is not kept in each work.
+func (w *work) shrink() {
+	if cap(w.out.Arena)+cap(w.arena)+cap(w.out.Cells)*8+cap(w.records)*recordBytes > maxPooled {
+		*w = work{in: w.in, ready: w.ready}
+	}
+}
+
 // maxPooled is the memory of a work's arenas beyond which it is not used again.
 const maxPooled = 8 << 20
 
@@ -75,7 +91,7 @@ func (p *workPool) get(size workSize) *work {
 // put takes works back that nobody uses any more.
 func (p *workPool) put(works ...*work) {
 	for _, w := range works {
-		if cap(w.in.Arena)+cap(w.out.Arena)+cap(w.arena) > maxPooled {
+		if w.shrink(); cap(w.in.Arena)+cap(w.out.Arena)+cap(w.arena) > maxPooled {
 			continue
 		}
 		w.reset()
