@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -484,6 +485,53 @@ func TestHugeAnswers(t *testing.T) {
 		}
 		h.check()
 	}
+}
+
+// cellsPlugin notes the most cells of a batch.
+type cellsPlugin struct {
+	gatePlugin
+	most *atomic.Int64
+}
+
+func (p cellsPlugin) Open(context.Context, string, engine.PluginJob) (engine.Transformer, error) {
+	return p, nil
+}
+
+func (p cellsPlugin) Extend(context.Context, []string) error { return nil }
+
+func (p cellsPlugin) Process(_ context.Context, in, out *batch.Batch) ([]string, error) {
+	for n := int64(len(in.Cells)); ; {
+		if most := p.most.Load(); n <= most || p.most.CompareAndSwap(most, n) {
+			break
+		}
+	}
+	out.Reset(0)
+	out.Source = []uint32{}
+	return nil, nil
+}
+
+// Rows that are short and have many columns don't make huge batches.
+func TestWideBatches(t *testing.T) {
+	const columns, rows = 4000, 5000
+	header, object := "c0", `{"c0":1`
+	for i := 1; i < columns; i++ {
+		header += fmt.Sprintf(",c%d", i)
+		object += fmt.Sprintf(`,"c%d":1`, i)
+	}
+	f := func(format engine.Format, body string) {
+		t.Helper()
+		h := newHarness(t, nil)
+		h.close()
+		p := cellsPlugin{most: new(atomic.Int64)}
+		h.start(nil, p)
+		d := h.must(format, body, options())
+		if d.RowCount != rows || p.most.Load() > 300_000 {
+			t.Errorf("%s: %d rows, %d cells in a batch", format, d.RowCount, p.most.Load())
+		}
+		h.check()
+	}
+	f(engine.CSV, header+"\n"+strings.Repeat("x\n", rows))
+	f(engine.NDJSON, strings.Repeat(object+"}\n", 200)+strings.Repeat("{}\n", rows-200))
 }
 
 // pairPlugin makes two records of each row.

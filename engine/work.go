@@ -50,7 +50,8 @@ func (w *work) room(bytes, records int) {
 type workSize struct{ arena, cells, rows int }
 
 func (s *workSize) note(w *work) {
-	s.arena, s.cells, s.rows = max(s.arena, cap(w.in.Arena)), max(s.cells, cap(w.in.Cells)), max(s.rows, cap(w.in.Rows))
+	s.arena, s.rows = max(s.arena, cap(w.in.Arena)), max(s.rows, cap(w.in.Rows))
+	s.cells = max(s.cells, min(cap(w.in.Cells), batchBytes/2)) // JSON rows may bring many columns at once
 }
 
 // recordBytes is what a record takes beside its cells and its patch: an op, a
@@ -62,15 +63,16 @@ func (w *work) made() int {
 	return len(w.out.Arena) + len(w.arena) + len(w.out.Cells)*8 + len(w.records)*recordBytes
 }
 
+// maxPooled is the memory of a work beyond which it is not used again.
+const maxPooled = 8 << 20
+
 // shrink gives up memory of an unusual size, so that it is not kept in each work.
 func (w *work) shrink() {
-	if cap(w.out.Arena)+cap(w.arena)+cap(w.out.Cells)*8+cap(w.records)*recordBytes > maxPooled {
-		*w = work{in: w.in, ready: w.ready}
+	cells, arenas := cap(w.in.Cells)+cap(w.out.Cells), cap(w.in.Arena)+cap(w.out.Arena)+cap(w.arena)
+	if arenas+cells*8+cap(w.records)*recordBytes > maxPooled {
+		*w = work{ready: w.ready}
 	}
 }
-
-// maxPooled is the memory of a work's arenas beyond which it is not used again.
-const maxPooled = 8 << 20
 
 // workPool leaves the memory of works to those that come after. It is the garbage
 // collector's when nothing runs.
@@ -91,9 +93,7 @@ func (p *workPool) get(size workSize) *work {
 // put takes works back that nobody uses any more.
 func (p *workPool) put(works ...*work) {
 	for _, w := range works {
-		if w.shrink(); cap(w.in.Arena)+cap(w.out.Arena)+cap(w.arena) > maxPooled {
-			continue
-		}
+		w.shrink()
 		w.reset()
 		p.pool.Put(w)
 	}

@@ -69,13 +69,14 @@ func (d *Decoder) Position() Position { return d.pos }
 func (d *Decoder) SetColumns(n int) { d.cols = n }
 
 // Next fills b with the next rows, at least one and at most maxRows. It reads
-// about maxBytes, and more only for a single row that is longer. After the last
-// row it gives io.EOF and an empty batch; any other error leaves the position
-// where it was.
+// about maxBytes, and more only for a single row that is longer. Rows with many
+// columns and few bytes fill a batch earlier. After the last row it gives io.EOF
+// and an empty batch; any other error leaves the position where it was.
 func (d *Decoder) Next(b *batch.Batch, maxRows, maxBytes int) error {
 	if d.cols < 1 || maxRows < 1 || maxBytes < 1 {
 		panic("BUG: csvscan: Next needs SetColumns and limits above zero")
 	}
+	maxRows = min(maxRows, max(maxBytes/d.cols/2, 1)) // cells take four times maxBytes at most
 	expected := d.perRow * min(maxRows, maxBlock)
 	want := min(maxBytes, maxBlock, expected+expected/8+blockBytes)
 	for {
