@@ -56,6 +56,10 @@ type generation struct {
 	answer  *answer
 }
 
+// maxGenerations is how many are kept: more than batches are on their way at once.
+// Rows may bring thousands of columns one by one, and each generation has all names.
+const maxGenerations = 64
+
 // firstCallRows is how many rows are sent before it is known what a row costs.
 const firstCallRows = 64
 
@@ -134,6 +138,9 @@ func (s *Session) reopen(ctx context.Context, g *generation) error {
 	g.said = said
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.generations) == maxGenerations {
+		s.generations = slices.Delete(s.generations, 0, 1)
+	}
 	s.generations = append(s.generations, g)
 	return nil
 }

@@ -259,3 +259,27 @@ func TestSpinningTenantLeavesRoom(t *testing.T) {
 	wg.Wait()
 	settled(t, box, 8)
 }
+
+// A job whose rows bring columns one by one does not keep what open said of each
+// list of them; batches that are on their way have theirs.
+func TestManyGenerations(t *testing.T) {
+	const most, onTheirWay = 300, 32
+	s := mustDirect(t, plugintest.Guest{Answer: `{"columns":["domain"],"input":["c0"]}`}.Bytes(), nil, "c0")
+	columns := []string{"c0"}
+	for len(columns) < most {
+		columns = append(columns, fmt.Sprint("c", len(columns)))
+		if err := s.Extend(context.Background(), columns); err != nil {
+			t.Fatal(err)
+		}
+		row := make([]string, max(len(columns)-onTheirWay, 1))
+		for i := range row {
+			row[i] = "x"
+		}
+		if got, problems, err := process(s, rowsOf(row)); got != "0: 0\"x\"\n" || problems != "" || err != nil {
+			t.Fatalf("%d of %d columns: %q %q %v", len(row), len(columns), got, problems, err)
+		}
+	}
+	if n := len(s.generations); n > 2*onTheirWay {
+		t.Errorf("%d answers of open are kept", n)
+	}
+}
