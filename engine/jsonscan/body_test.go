@@ -263,7 +263,7 @@ func TestBodyBoundedMemory(t *testing.T) {
 			}
 		})
 	}
-	if few, many := cost(1), cost(5000); many > few+1 { // the pool may be emptied meanwhile
+	if few, many := cost(1), cost(5000); many > few+100 { // the pool may be emptied meanwhile, and forgets at random in a race build
 		t.Errorf("1 row costs %v allocations, 5,000 cost %v", few, many)
 	}
 }
