@@ -172,19 +172,13 @@ func (c *check) rows(ctx context.Context, b *block) {
 	}
 	if b.dead.len() > 0 && !e.vector() {
 		for slot := range blockRows {
-			if b.dead.has(uint8(slot)) && !c.v.unfolded(b.number, uint8(slot)) {
+			if b.dead.has(uint8(slot)) && !c.v.died(b.number<<blockBits|uint64(slot)) {
 				c.rep.add("key %x: the directory does not know of the vector", c.t.src.space.vector(b.number))
 				break
 			}
 		}
 	}
 	c.rep.Companies += int64(live)
-}
-
-// unfolded reports whether the death of a row is in a delta.
-func (v *view) unfolded(block uint64, slot uint8) bool {
-	rec := block<<blockBits | uint64(slot)
-	return v.active.dead.has(rec, v.seq) || v.frozen != nil && v.frozen.dead.has(rec, v.seq)
 }
 
 // row checks that a live row is found where it is.

@@ -157,8 +157,7 @@ func (t *Table) committed(ctx context.Context, v *view, birth uint64) (uint64, e
 	if birth < t.base {
 		return t.committedBelow(ctx, v, birth)
 	}
-	dead := v.active.dead.has(birth, v.seq) || v.frozen != nil && v.frozen.dead.has(birth, v.seq)
-	if !dead {
+	if !v.died(birth) {
 		b, err := t.blockWith(ctx, birth)
 		if err != nil {
 			return none, err

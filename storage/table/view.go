@@ -33,6 +33,11 @@ func (v *view) deadSlots(b *block) slotSet {
 	return set
 }
 
+// died reports whether the death of a row is in a delta.
+func (v *view) died(rec uint64) bool {
+	return v.active.dead.has(rec, v.seq) || v.frozen != nil && v.frozen.dead.has(rec, v.seq)
+}
+
 func (v *view) frozenDead(block uint64) []deadRow {
 	if v.frozen == nil {
 		return nil
