@@ -69,24 +69,24 @@ func TestTrialLeavesNoReport(t *testing.T) {
 		}
 		h.check()
 	}
-	t.Run("canceled", func(t *testing.T) {
-		h, gate := gated(t)
-		j, err := h.Cancel(ctx, tenant, reporting(t, h, gate))
+	canceled := func(h *harness, id string) {
+		t.Helper()
+		j, err := h.Cancel(ctx, tenant, id)
 		if err != nil || j.Status != engine.Canceled {
 			t.Fatalf("%v %v", j, err)
 		}
 		bare(h, j)
+	}
+	t.Run("canceled", func(t *testing.T) {
+		h, gate := gated(t)
+		canceled(h, reporting(t, h, gate))
 	})
 	t.Run("canceled while it waits", func(t *testing.T) {
 		h, gate := gated(t)
 		id := reporting(t, h, gate)
 		h.close()
 		h.start(func(c *engine.Config) { c.RunningJobs = 0 }, gatePlugin{gate})
-		j, err := h.Cancel(ctx, tenant, id)
-		if err != nil || j.Status != engine.Canceled {
-			t.Fatalf("%v %v", j, err)
-		}
-		bare(h, j)
+		canceled(h, id)
 	})
 	t.Run("upload lost", func(t *testing.T) {
 		h, gate := gated(t)

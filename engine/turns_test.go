@@ -50,6 +50,19 @@ func (w gatedWriter) Commit() error {
 	return w.SpoolWriter.Commit()
 }
 
+// sendRows imports so many rows of 150 bytes.
+func sendRows(ctx context.Context, e *engine.Engine, rows int) (engine.State, error) {
+	u := e.NewUpload(engine.CSV)
+	if _, err := u.Write([]byte("name\n" + strings.Repeat(strings.Repeat("a", 150)+"\n", rows))); err != nil {
+		return "", err
+	}
+	d, err := e.Import(ctx, engine.Request{Tenant: tenant, KeyID: "k", Upload: u, Options: options()})
+	if err != nil {
+		return "", err
+	}
+	return d.Status, nil
+}
+
 // Few uploads at once are made durable, the others in turn. Meanwhile a small
 // import is done, for which they leave memory, and who waits for a turn can give up.
 func TestUploadsTakeTurns(t *testing.T) {
@@ -58,21 +71,10 @@ func TestUploadsTakeTurns(t *testing.T) {
 	cfg := engine.DefaultConfig()
 	cfg.ImportMemory = 1                                                                   // one import's rows are read at once
 	e := engine.New(cfg, enginetest.NewStore(), spool, nil, slog.New(slog.DiscardHandler)) // never started: all wait
-	send := func(ctx context.Context, rows int) (engine.State, error) {
-		u := e.NewUpload(engine.CSV)
-		if _, err := u.Write([]byte("name\n" + strings.Repeat(strings.Repeat("a", 150)+"\n", rows))); err != nil {
-			return "", err
-		}
-		d, err := e.Import(ctx, engine.Request{Tenant: tenant, KeyID: "k", Upload: u, Options: options()})
-		if err != nil {
-			return "", err
-		}
-		return d.Status, nil
-	}
 	var all errgroup.Group
 	for range uploads {
 		all.Go(func() error {
-			status, err := send(context.Background(), 600)
+			status, err := sendRows(context.Background(), e, 600)
 			if err == nil && status != engine.Queued {
 				t.Errorf("status %s", status)
 			}
@@ -82,12 +84,12 @@ func TestUploadsTakeTurns(t *testing.T) {
 	for range atOnce {
 		<-spool.begun
 	}
-	if status, err := send(context.Background(), 1); err != nil || status != engine.Completed {
+	if status, err := sendRows(context.Background(), e, 1); err != nil || status != engine.Completed {
 		t.Fatalf("%s, %v", status, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := send(ctx, 600); err == nil || !strings.HasSuffix(err.Error(), "context canceled") || fault.CodeOf(err) != fault.Internal {
+	if _, err := sendRows(ctx, e, 600); err == nil || !strings.HasSuffix(err.Error(), "context canceled") || fault.CodeOf(err) != fault.Internal {
 		t.Fatalf("given up: %v", err)
 	}
 	for n := range uploads {
@@ -145,28 +147,17 @@ func TestLooksTakeTurns(t *testing.T) {
 	cfg := engine.DefaultConfig()
 	cfg.Workers, cfg.UploadMemory = 2*atOnce, 100
 	e := engine.New(cfg, enginetest.NewStore(), spool, nil, slog.New(slog.DiscardHandler)) // never started: all wait
-	send := func(rows int) (engine.State, error) {
-		u := e.NewUpload(engine.CSV)
-		if _, err := u.Write([]byte("name\n" + strings.Repeat(strings.Repeat("a", 150)+"\n", rows))); err != nil {
-			return "", err
-		}
-		d, err := e.Import(context.Background(), engine.Request{Tenant: tenant, KeyID: "k", Upload: u, Options: options()})
-		if err != nil {
-			return "", err
-		}
-		return d.Status, nil
-	}
 	var all errgroup.Group
 	for range uploads {
 		all.Go(func() error {
-			_, err := send(600)
+			_, err := sendRows(context.Background(), e, 600)
 			return err
 		})
 	}
 	for range atOnce {
 		<-spool.begun
 	}
-	if status, err := send(0); err != nil || status != engine.Completed {
+	if status, err := sendRows(context.Background(), e, 0); err != nil || status != engine.Completed {
 		t.Fatalf("%s, %v", status, err)
 	}
 	for n := range uploads {
