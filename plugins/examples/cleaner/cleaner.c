@@ -23,14 +23,14 @@ static int ready;
 // and what else it makes alike is told apart by same_folded.
 static sl_u32 hash(sl_text t) {
   const sl_u64 lower = 0x2020202020202020ull, odd = 0x9E3779B97F4A7C15ull;
-  sl_u64 h = t.len, w = 0;
+  sl_u64 h = t.len, w;
   sl_u32 i = 0;
   for (; i + 8 <= t.len; i += 8) {
     __builtin_memcpy(&w, t.at + i, 8);
     h = (h ^ (w | lower)) * odd;
     h ^= h >> 29;
   }
-  for (w = 0; i < t.len; i++) w = w << 8 | t.at[i];
+  w = sl__upto(t.at + i, t.at + t.len);
   return (h ^ (w | lower)) * odd >> 32;
 }
 
@@ -41,7 +41,7 @@ static int same_folded(sl_text a, sl_text b) {
   return 1;
 }
 
-static sl_u32 slot_of(sl_text t) {
+static inline __attribute__((always_inline)) sl_u32 slot_of(sl_text t) {
   sl_u32 s = hash(t) % SLOTS;
   while (slots[s].spelling.at && !same_folded(slots[s].spelling, t)) s = (s + 1) % SLOTS;
   return s;
@@ -62,55 +62,80 @@ static void read_countries(void) {
 
 // ---- Texts.
 
+// untidy tells whether there is a byte below ' ' in w, or two of up to ' ' in a row.
+static int untidy(sl_u64 w) {
+  sl_u64 low = w & SL__ALL(0x7F), high = w | ~SL__ALL(0x80);
+  sl_u64 space = ~(low + SL__ALL(0x7F - ' ') | high), below = ~(low + SL__ALL(0x80 - ' ') | high);
+  return (below | (space & space >> 8)) != 0;
+}
+
 // tidy trims t and makes one space of several; t itself where nothing changes.
 static sl_text tidy(sl_text t) {
   t = sl_trim(t);
-  sl_u32 i = 0;
-  for (;; i++) {
-    while (i < t.len && t.at[i] > ' ') i++;
-    if (i == t.len) return t;
-    if (t.at[i] != ' ' || t.at[i + 1] <= ' ') break;
-  }
+  const sl_u8 *p = t.at, *end = p + t.len;
+  for (; end - p >= 8 && !untidy(sl__word(p)); p += 7); // each pair lies within a word
+  if (end - p < 8 && !untidy(sl__upto(p, end) | ~0ull << 8 * (end - p))) return t;
   sl_u8 *to = sl_alloc(t.len);
   sl_u32 n = 0;
-  for (i = 0; i < t.len; i++) {
+  for (sl_u32 i = 0; i < t.len; i++) {
     if (!sl_is_space(t.at[i])) to[n++] = t.at[i];
     else if (!sl_is_space(t.at[i - 1])) to[n++] = ' ';
   }
   return (sl_text){to, n, SL_TEXT};
 }
 
-// What the bytes of an address mean to its host: 0 for most.
-enum { UPPER = 1, DOT, PORT, USER, END };
-static const sl_u8 meaning[256] = {
-  ['A'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-  ['.'] = DOT, [':'] = PORT, ['@'] = USER, ['/'] = END, ['?'] = END, ['#'] = END,
-};
+// has marks each byte of w that is c; above the first such byte it may mark others.
+static sl_u64 has(sl_u64 w, sl_u8 c) {
+  w ^= SL__ALL((sl_u64)c);
+  return (w - SL__ALL(1)) & ~w & SL__ALL(0x80);
+}
+
+// after_scheme returns where "://" ends, if it begins within the first eight bytes.
+static const sl_u8 *after_scheme(const sl_u8 *p, const sl_u8 *end) {
+  for (sl_u64 m = has(sl__upto(p, end), ':'); m; m &= m - 1) {
+    const sl_u8 *at = p + __builtin_ctzll(m) / 8;
+    if ((sl__upto(at, end) & 0xFFFFFF) == 0x2F2F3A) return at + 3;
+  }
+  return p;
+}
+
+// marks has the upper bit set in each byte of w that is up to '#', '/', or from ':'
+// to '@': in all that part an address, and few others.
+static sl_u64 marks(sl_u64 w) {
+  sl_u64 low = w & SL__ALL(0x7F);
+  sl_u64 upto = ~(low + SL__ALL(0x7F - '#')), slash = ~((low ^ SL__ALL('/')) + SL__ALL(0x7F));
+  sl_u64 between = (low + SL__ALL(0x80 - ':')) & ~(low + SL__ALL(0x7F - '@'));
+  return (upto | slash | between) & ~w & SL__ALL(0x80);
+}
+
+// dotted tells whether there is a dot in t.
+static int dotted(sl_text t) {
+  const sl_u8 *p = t.at, *end = p + t.len;
+  for (; p < end; p += 8) if (has(sl__upto(p, end), '.')) return 1;
+  return 0;
+}
 
 // host_of cuts the host out of a web or mail address and lowers its letters.
-// *dots counts the dots in it.
-static sl_text host_of(sl_row *r, sl_text t, sl_u32 *dots) {
+static sl_text host_of(sl_row *r, sl_text t) {
   t = sl_trim(t);
-  const sl_u8 *p = t.at, *end = p + t.len;
-  for (sl_u32 i = 0; i + 2 < t.len && i < 8; i++)
-    if (p[i] == ':' && p[i + 1] == '/' && p[i + 2] == '/') { p += i + 3; break; }
-  if (end - p > 4 && (p[0] | 32) == 'w' && (p[1] | 32) == 'w' && (p[2] | 32) == 'w' && p[3] == '.') p += 4;
+  const sl_u8 *end = t.at + t.len, *p = after_scheme(t.at, end);
+  if (end - p > 4 && ((sl_u32)sl__upto(p, end) | 0x202020) == 0x2E777777) p += 4; // "www."
   const sl_u8 *q = p, *port = 0;
-  sl_u32 upper = 0, before = 0; // before: dots before the port
-  for (*dots = 0;; q++) {
-    while (q < end && !meaning[*q]) q++;
-    if (q == end || meaning[*q] == END) break;
-    switch (meaning[*q]) {
-      case UPPER: upper = 1; break;
-      case DOT: ++*dots; break;
-      case PORT: port = q; before = *dots; break;
-      case USER: p = q + 1; port = 0; *dots = 0; break;
-    }
+  sl_u64 letters = 0; // has the bit 0x40 set where a letter may be upper case
+  for (;; q++) {
+    sl_u64 w = sl__upto(q, end), m;
+    for (; !(m = marks(w)); w = sl__upto(q += 8, end)) letters |= w & ~(w << 1);
+    letters |= w & ~(w << 1);
+    q += __builtin_ctzll(m) / 8; // end at most, as zeros are marks
+    sl_u8 c = w >> (__builtin_ctzll(m) & 56);
+    if (q == end || c == '/' || c == '?' || c == '#') break;
+    if (c == ':') port = q;
+    else if (c == '@') { p = q + 1; port = 0; }
   }
-  if (port) { q = port; *dots = before; }
-  if (q > p && q[-1] == '.') { q--; --*dots; }
+  if (port) q = port;
+  if (q > p && q[-1] == '.') q--;
   t = (sl_text){p, (sl_u32)(q - p), SL_TEXT};
-  return upper ? sl_lower(r, t) : t;
+  return letters & SL__ALL(0x40) ? sl_lower(r, t) : t;
 }
 
 // bucket_of names the size bucket of "250", "1,200", "201 - 500", "201–500", "500+"
@@ -136,8 +161,9 @@ static sl_text bucket_of(sl_text t) {
   if (i < t.len && (t.at[i] | 32) == 'k') n *= 1000;
   if (i < t.len && t.at[i] == '+') n++;
   if (n == 0) return none;
-  for (i = 0; i < sizeof buckets / sizeof *buckets - 1 && n > buckets[i].end; i++);
-  return buckets[i].name;
+  sl_u32 bucket = 0; // counted, not searched for: no branch can foresee it
+  for (i = 0; i < sizeof buckets / sizeof *buckets - 1; i++) bucket += n > buckets[i].end;
+  return buckets[bucket].name;
 }
 
 static void open(sl_job *job) {
@@ -172,10 +198,9 @@ static void row(sl_row *r) {
   if (t.len) sl_set(r, website, sl_trim(t));
   sl_text given = sl_get(r, domain_in);
   if (!given.len) given = t;
-  sl_u32 dots;
-  sl_text d = host_of(r, given, &dots);
+  sl_text d = host_of(r, given);
   // What is no host name stays as it was sent, so that the error shows that.
-  if (d.len) sl_set(r, domain, dots ? d : sl_trim(given));
+  if (d.len) sl_set(r, domain, dotted(d) ? d : sl_trim(given));
 
   t = sl_trim(sl_get(r, employees));
   if (t.len) {

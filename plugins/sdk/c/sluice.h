@@ -108,6 +108,7 @@ static inline int sl_is_space(sl_u8 c) { return c == ' ' || (c >= '\t' && c <= '
 static inline sl_u8 sl_lower_byte(sl_u8 c) { return c - 'A' < 26u ? c | 0x20 : c; }
 
 static inline sl_text sl_trim(sl_text t) {
+  if (t.len && t.at[0] > ' ' && t.at[t.len - 1] > ' ') return t; // nearly always: loops are dear
   while (t.len && sl_is_space(t.at[0])) { t.at++; t.len--; }
   while (t.len && sl_is_space(t.at[t.len - 1])) t.len--;
   return t;
@@ -116,20 +117,24 @@ static inline sl_text sl_trim(sl_text t) {
 // sl_blank tells whether t is absent, null, empty or only white space.
 static inline int sl_blank(sl_text t) { return sl_trim(t).len == 0; }
 
-// Longer texts are read in words of eight bytes, the last of which overlaps the
-// one before it.
+// Texts are read in words of eight bytes. The last word of a longer one overlaps
+// the one before it.
 #define SL__ALL(byte) ((byte) * 0x0101010101010101ull)
 static inline sl_u64 sl__word(const sl_u8 *p) { sl_u64 w; __builtin_memcpy(&w, p, 8); return w; }
+
+// sl__upto reads the word at p, with zeros from end on. It looks at what lies before
+// a text rather than behind it: memory may end there, and never begins there.
+static inline sl_u64 sl__upto(const sl_u8 *p, const sl_u8 *end) {
+  sl_u32 n = end - p;
+  return n >= 8 ? sl__word(p) : n ? sl__word(end - 8) >> (64 - 8 * n) : 0;
+}
 
 static inline int sl_same(sl_text a, sl_text b) {
   sl_u32 i = 0;
   if (a.len != b.len) return 0;
-  if (a.len >= 8) {
-    for (; i < a.len - 8; i += 8) if (sl__word(a.at + i) != sl__word(b.at + i)) return 0;
-    return sl__word(a.at + a.len - 8) == sl__word(b.at + a.len - 8);
-  }
-  for (; i < a.len; i++) if (a.at[i] != b.at[i]) return 0;
-  return 1;
+  if (a.len < 8) return sl__upto(a.at, a.at + a.len) == sl__upto(b.at, b.at + b.len);
+  for (; i < a.len - 8; i += 8) if (sl__word(a.at + i) != sl__word(b.at + i)) return 0;
+  return sl__word(a.at + a.len - 8) == sl__word(b.at + a.len - 8);
 }
 static inline int sl_is(sl_text t, const char *s) { return sl_same(t, sl_str(s)); }
 
@@ -383,17 +388,28 @@ static inline void sl_copy(sl_row *r, sl_field f, sl_column c) {
   if (c < 0) sl_clear(r, f); else r->out[f] = r->in[c];
 }
 
+// sl__absent makes n cells absent. What is done is copied to as much again, so that
+// many cost little each.
+static void sl__absent(sl_cell *cells, sl_u32 n) {
+  if (!n) return;
+  *cells = (sl_cell){0, (sl_u32)SL_ABSENT << 28};
+  for (sl_u32 done = 1; done < n; done *= 2) __builtin_memcpy(cells + done, cells, (done < n - done ? done : n - done) * sizeof(sl_cell));
+}
+
+// sl__table gives the answer room for rows whose cells are all absent.
+static void sl__table(sl_u32 room) {
+  sl_u32 used = sl__.rows * sl__.outputs;
+  sl_cell *cells = sl_alloc(room * sl__.outputs * sizeof(sl_cell));
+  sl_u32 *source = sl_alloc(room * sizeof(sl_u32));
+  __builtin_memcpy(cells, sl__.cells, used * sizeof(sl_cell));
+  __builtin_memcpy(source, sl__.source, sl__.rows * sizeof(sl_u32));
+  sl__absent(cells + used, room * sl__.outputs - used);
+  sl__.cells = cells; sl__.source = source; sl__.room = room;
+}
+
 static void sl__ready(sl_row *r) {
-  if (sl__.rows == sl__.room) { // more rows than were sent: a larger table
-    sl_u32 room = sl__.room * 2;
-    sl_cell *cells = sl_alloc(room * sl__.outputs * sizeof(sl_cell));
-    sl_u32 *source = sl_alloc(room * sizeof(sl_u32));
-    __builtin_memcpy(cells, sl__.cells, sl__.rows * sl__.outputs * sizeof(sl_cell));
-    __builtin_memcpy(source, sl__.source, sl__.rows * sizeof(sl_u32));
-    sl__.cells = cells; sl__.source = source; sl__.room = room;
-  }
+  if (sl__.rows == sl__.room) sl__table(sl__.room * 2); // more rows than were sent
   r->out = sl__.cells + sl__.rows * sl__.outputs;
-  for (sl_u32 i = 0; i < sl__.outputs; i++) r->out[i] = (sl_cell){0, (sl_u32)SL_ABSENT << 28};
 }
 
 // sl_emit answers the fields that are set and clears them for one more row.
@@ -406,11 +422,8 @@ static void sl_emit(sl_row *r) {
 // sl_skip leaves the row out, without an error.
 static inline void sl_skip(sl_row *r) { r->state = 1; }
 
-// sl_reject fails the row; a row may have several errors. code is [a-z0-9_]{1,64},
-// message UTF-8 of at most 1,024 bytes; column -1 means the row as a whole.
-static void sl_reject_text(sl_row *r, sl_column c, const char *code, sl_text message) {
-  r->state = 1;
-  if (r->errors++ >= SL_MAX_ERRORS) return;
+// sl__error is a call that is not given the row, whose parts so stay in locals.
+__attribute__((noinline)) static void sl__error(sl_u32 row, sl_column c, const char *code, sl_text message) {
   if (sl__.errors_count == sl__.errors_room) {
     sl_u32 room = sl__.errors_room ? sl__.errors_room * 2 : 64;
     sl_error *errors = sl_alloc(room * sizeof(sl_error));
@@ -418,9 +431,16 @@ static void sl_reject_text(sl_row *r, sl_column c, const char *code, sl_text mes
     sl__.errors = errors; sl__.errors_room = room;
   }
   if (message.len > 1024) for (message.len = 1024; message.len && (message.at[message.len] & 0xC0) == 0x80;) message.len--;
-  sl__.errors[sl__.errors_count++] = (sl_error){r->index, (sl_u32)c, (sl_u32)code, sl_len(code), (sl_u32)message.at, message.len};
+  sl__.errors[sl__.errors_count++] = (sl_error){row, (sl_u32)c, (sl_u32)code, sl_len(code), (sl_u32)message.at, message.len};
 }
-static void sl_reject(sl_row *r, sl_column c, const char *code, const char *message) { sl_reject_text(r, c, code, sl_str(message)); }
+
+// sl_reject fails the row; a row may have several errors. code is [a-z0-9_]{1,64},
+// message UTF-8 of at most 1,024 bytes; column -1 means the row as a whole.
+static inline void sl_reject_text(sl_row *r, sl_column c, const char *code, sl_text message) {
+  r->state = 1;
+  if (r->errors++ < SL_MAX_ERRORS) sl__error(r->index, c, code, message);
+}
+static inline void sl_reject(sl_row *r, sl_column c, const char *code, const char *message) { sl_reject_text(r, c, code, sl_str(message)); }
 
 // ---- The exports.
 
@@ -501,14 +521,13 @@ static sl_u64 sl__open(sl_u32 ptr, sl_u32 len, void (*open)(sl_job *)) {
     sl_u32 rows = header[0], cols = header[1];                                                                        \
     sl_row r = {(const sl_cell *)header[2], 0, 0, 0, 0};                                                              \
     sl__.rows = sl__.errors_count = sl__.errors_room = 0;                                                             \
-    sl__.room = rows + 1;                                                                                             \
-    sl__.cells = sl_alloc(sl__.room * sl__.outputs * sizeof(sl_cell));                                                \
-    sl__.source = sl_alloc(sl__.room * sizeof(sl_u32));                                                               \
+    sl__table(rows + 1);                                                                                              \
     for (r.index = 0; r.index < rows; r.index++, r.in += cols) {                                                      \
       r.state = r.errors = 0;                                                                                         \
       sl__ready(&r);                                                                                                  \
       row_function(&r);                                                                                               \
       if (!r.state) sl__.source[sl__.rows++] = r.index;                                                               \
+      else sl__absent(r.out, sl__.outputs); /* it may have set some */                                                \
     }                                                                                                                 \
     sl__.result[0] = sl__.rows;                                                                                       \
     sl__.result[1] = (sl_u32)sl__.cells;                                                                              \
