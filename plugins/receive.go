@@ -26,6 +26,7 @@ type incoming struct {
 
 	low, high uint64 // the cells' bytes lie within these bounds
 	pointed   uint64 // by cells
+	passed    uint64 // bytes of the cells that are passed
 	bytes     uint64 // of everything: cells, what they point to, what is passed, errors
 	failed    []bool // by row sent
 }
@@ -121,16 +122,18 @@ func (g *incoming) checkErrors(l Limits) error {
 // checkPassed counts what the host will copy for each row of the answer, though
 // the guest burns no fuel for it.
 func (g *incoming) checkPassed(o *outgoing, pass []int, l Limits) error {
+	g.passed = 0
 	if len(pass) == 0 {
 		return nil
 	}
 	g.bytes += uint64(g.result.Rows) * uint64(len(pass)) * abi.CellSize
-	for i := 0; i < int(g.result.Rows) && g.bytes <= uint64(l.BytesOut); i++ {
+	for i := 0; i < int(g.result.Rows) && g.bytes+g.passed <= uint64(l.BytesOut); i++ {
 		cells := o.in.Row(int(o.rows[g.sourceOf(i)]))
 		for _, column := range pass {
-			g.bytes += uint64(cells[column].Len())
+			g.passed += uint64(cells[column].Len())
 		}
 	}
+	g.bytes += g.passed
 	if g.bytes > uint64(l.BytesOut) {
 		return trapf(`the result has more than %d bytes with what "pass" copies (--plugin-max-bytes-out)`, l.BytesOut)
 	}
@@ -226,35 +229,32 @@ func (g *incoming) copyOut(o *outgoing, out *batch.Batch, pass []int) {
 		o.in.Fail(int(o.rows[e.Row]), column, fault.Code(code), string(message))
 	}
 	span := g.low < g.high && g.high-g.low <= 2*g.pointed+spanSlack
-	shift := uint32(len(out.Arena)) - uint32(g.low)
+	arena := slices.Grow(out.Arena, int(g.pointed+g.passed)+batch.Wide)
+	shift := uint32(len(arena)) - uint32(g.low)
 	if span {
-		out.Arena = append(out.Arena, g.mem[g.low:g.high]...)
+		arena = append(arena, g.mem[g.low:g.high]...)
 	}
-	if !span {
-		shift = 0
-	}
+	guest := &batch.Batch{Arena: g.mem}
 	width := g.columns * abi.CellSize
-	out.Cells = slices.Grow(out.Cells, int(g.result.Rows)*(g.columns+len(pass)))
+	own, all := g.columns, g.columns+len(pass)
+	cells := slices.Grow(out.Cells, int(g.result.Rows)*all)
 	for i := range int(g.result.Rows) {
 		source := g.sourceOf(i)
 		if g.failed[source] {
 			continue
 		}
-		at := len(out.Cells)
-		out.Cells = out.Cells[:at+g.columns]
-		readCells(out.Cells[at:], g.cells[i*width:(i+1)*width], shift)
-		if !span {
-			g.copyCells(out, out.Cells[at:])
+		at := len(cells)
+		cells = cells[:at+all]
+		if span {
+			readCells(cells[at:at+own], g.cells[i*width:(i+1)*width], shift)
+		} else {
+			arena = copyCells(cells[at:at+own], arena, guest, g.cells[i*width:(i+1)*width])
 		}
 		from := o.rows[source]
-		if len(pass) > 0 {
-			cells := o.in.Row(int(from))
-			for _, column := range pass {
-				out.Cells = append(out.Cells, out.Append(cells[column].Kind(), o.in.Bytes(cells[column])))
-			}
-		}
+		arena = passCells(cells[at+own:], arena, o.in, o.in.Row(int(from)), pass)
 		out.Source = append(out.Source, from)
 	}
+	out.Arena, out.Cells = arena, cells
 }
 
 // readCells reads a row of cells whose bytes lie shift further in the arena.
@@ -270,12 +270,28 @@ func readCells(dst []batch.Cell, row []byte, shift uint32) {
 	}
 }
 
-// copyCells copies the bytes of cells that still point into the guest.
-func (g *incoming) copyCells(out *batch.Batch, cells []batch.Cell) {
-	for i, c := range cells {
-		if n := c.Len(); n > 0 {
-			cells[i].Off = uint32(len(out.Arena))
-			out.Arena = append(out.Arena, g.mem[c.Off:int(c.Off)+n]...)
+// copyCells reads a row of cells and appends their bytes to arena.
+func copyCells(dst []batch.Cell, arena []byte, guest *batch.Batch, row []byte) []byte {
+	for i := range dst {
+		p := row[:abi.CellSize:abi.CellSize]
+		row = row[abi.CellSize:]
+		c := batch.Cell{Off: abi.U32(p), Meta: abi.U32(p[4:])}
+		dst[i] = batch.Cell{Off: uint32(len(arena)), Meta: c.Meta}
+		if c.Meta&abi.MaxCell == 0 {
+			dst[i].Off = 0
+			continue // it may point anywhere
 		}
+		arena = guest.AppendTo(arena, c)
 	}
+	return arena
+}
+
+// passCells copies a row's cells of the passed columns.
+func passCells(dst []batch.Cell, arena []byte, in *batch.Batch, row []batch.Cell, pass []int) []byte {
+	for i, column := range pass {
+		c := row[column]
+		dst[i] = batch.Cell{Off: uint32(len(arena)), Meta: c.Meta}
+		arena = in.AppendTo(arena, c)
+	}
+	return arena
 }

@@ -12,7 +12,7 @@ type outgoing struct {
 	whole bool  // all columns, as they are
 	rows  []uint32
 
-	low, high int // the cells' bytes lie within these bounds of in.Arena
+	low, high int // where all cross: the cells' bytes lie within these bounds of in.Arena
 	bytes     int // of the cells
 }
 
@@ -27,16 +27,17 @@ func (o *outgoing) measure(rows []uint32, maxRows, maxBytes int) int {
 	if len(rows) > maxRows {
 		rows = rows[:maxRows]
 	}
+	in, input := o.in, o.input
 	for n, r := range rows {
 		low, high, size := o.low, o.high, 0
-		cells := o.in.Row(int(r))
+		cells := in.Row(int(r))
 		if o.whole {
 			for _, c := range cells {
 				low, high, size = reach(c, low, high, size)
 			}
 		} else {
-			for _, col := range o.input {
-				low, high, size = reach(cells[col], low, high, size)
+			for _, col := range input {
+				size += cells[col].Len()
 			}
 		}
 		if n > 0 && o.bytes+size+(n+1)*len(o.input)*abi.CellSize > maxBytes {
@@ -101,16 +102,19 @@ func (o *outgoing) write(region []byte, base uint32) {
 	}
 }
 
-// writeCells copies cell by cell, the columns that cross alone.
-func (o *outgoing) writeCells(table, data []byte, at uint32) {
+// writeCells copies cell by cell, the columns that cross alone. What AppendTo leaves
+// behind one of them is overwritten by the next, as data ends with the last.
+func (o *outgoing) writeCells(table, data []byte, base uint32) {
+	in, input, at := o.in, o.input, 0
 	for _, r := range o.rows {
-		row := o.in.Row(int(r))
-		for _, col := range o.input {
+		row := in.Row(int(r))
+		for _, col := range input {
 			c := row[col]
-			n := copy(data, o.in.Bytes(c))
-			abi.PutU32(table, at)
-			abi.PutU32(table[4:], c.Meta)
-			table, data, at = table[abi.CellSize:], data[n:], at+uint32(n)
+			p := table[:abi.CellSize:abi.CellSize]
+			table = table[abi.CellSize:]
+			abi.PutU32(p, base+uint32(at))
+			abi.PutU32(p[4:], c.Meta)
+			at = len(in.AppendTo(data[:at], c))
 		}
 	}
 }

@@ -111,23 +111,23 @@ func (b *Batch) Bytes(c Cell) []byte {
 	return b.Arena[c.Off : int(c.Off)+c.Len() : int(c.Off)+c.Len()]
 }
 
-// Cells are short and of any length, so that copying one by a loop or a call costs
-// mispredicted branches. This many bytes are copied as fast as one.
-const wide = 32
+// Wide is how many bytes are copied as fast as one. Cells are short and of any length,
+// so that copying one by a loop or a call costs mispredicted branches.
+const Wide = 32
 
 // AppendTo appends the bytes of a cell to dst. What lies behind them within dst's
 // capacity is overwritten.
 func (b *Batch) AppendTo(dst []byte, c Cell) []byte {
 	at, n := len(dst), c.Len()
-	if n <= wide && cap(dst)-at >= wide && len(b.Arena)-int(c.Off) >= wide {
-		copyWide(dst[at:at+wide], b.Arena[c.Off:])
+	if n <= Wide && cap(dst)-at >= Wide && len(b.Arena)-int(c.Off) >= Wide {
+		copyWide(dst[at:at+Wide], b.Arena[c.Off:])
 		return dst[:at+n]
 	}
 	return append(dst, b.Arena[c.Off:int(c.Off)+n]...)
 }
 
 func copyWide(to, from []byte) {
-	to, from = to[:wide:wide], from[:wide:wide]
+	to, from = to[:Wide:Wide], from[:Wide:Wide]
 	le := binary.LittleEndian
 	x, y, z, w := le.Uint64(from), le.Uint64(from[8:]), le.Uint64(from[16:]), le.Uint64(from[24:])
 	le.PutUint64(to, x)
