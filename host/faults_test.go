@@ -380,6 +380,7 @@ func failingCalls(n int, err error) (spool.Calls, func() bool) {
 			}
 			return real.Read(f, p, off)
 		},
+		Start:   func(*os.File, int64, int64) error { return next() },
 		Sync:    func(*os.File) error { return next() },
 		SyncDir: func(string) error { return next() },
 		Space: func(dir string) (uint64, uint64, error) {

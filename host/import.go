@@ -43,7 +43,7 @@ func (s *Server) importCompanies(r *Request) error {
 		return err
 	}
 	in := intake.Request{Form: form, Body: r.Body(), Length: r.length, Query: r.rawQuery(),
-		Limits: s.intakeLimits(), Digest: a != nil}
+		Limits: s.intakeLimits(), Digest: a != nil, Ahead: s.ahead}
 	if a.replays() {
 		res, err := intake.Read(r.Context(), in, func(engine.Format) (io.Writer, error) { return io.Discard, nil })
 		if err != nil {

@@ -8,11 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/semaphore"
 
 	"sluice/engine/fault"
 )
@@ -34,6 +36,7 @@ type Server struct {
 	events      *slots // streams of a job's events
 	heartbeat   time.Duration
 	backups     *slots
+	ahead       *semaphore.Weighted // uploads that are read ahead of what is written
 
 	ln          *listener
 	cert        *certificate // nil: plain HTTP
@@ -55,6 +58,8 @@ func newServer(ctx context.Context, cfg Config, b *backend, log *slog.Logger) (*
 		keys: newKeyring(b.records, cfg), limiter: newLimiter(), admissions: newAdmissions(cfg),
 		idempotency: newIdempotency(b.records, log), waits: newSlots(waitsPerTenant, maxWaits),
 		events: newSlots(streamsPerTenant, maxStreams), heartbeat: defaultHeartbeat, backups: newSlots(1, 1),
+		// More would find no processor free for their second half.
+		ahead:       semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
 		openapiJSON: sync.OnceValues(convertOpenAPI), stopping: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	routes := s.routes()

@@ -21,8 +21,8 @@
 //
 //  1. Read returns nil only if the body is complete, its checksums are right and
 //     all of it was read.
-//  2. Memory does not follow the input: buffers are pooled, option values and
-//     multipart headers bounded.
+//  2. Memory does not follow the input: buffers are pooled, the large ones few
+//     (Request.Ahead), option values and multipart headers bounded.
 //  3. The digest covers the decoded body, whichever way it was cut into reads.
 //
 // Nothing here knows of HTTP servers; a Read belongs to one goroutine.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"sync"
 
 	"sluice/engine"
 	"sluice/engine/charset"
@@ -35,7 +34,7 @@ func (r *reader) file(format engine.Format, src io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return copyAll(w, src)
+	return r.copyAll(w, src)
 }
 
 // csv decodes a CSV to UTF-8.
@@ -48,7 +47,7 @@ func (r *reader) csv(src io.Reader, encoding string) error {
 	if err != nil {
 		return err
 	}
-	if err := copyAll(w, text); err != nil {
+	if err := r.copyAll(w, text); err != nil {
 		return err
 	}
 	r.encoding = text.Encoding()
@@ -84,32 +83,3 @@ func notText(begin []byte) error {
 	}
 	return nil
 }
-
-// copyAll copies src to its end. io.Copy would let either side choose its own
-// buffer; blocks of this size are what a spool writes best.
-func copyAll(w io.Writer, src io.Reader) error {
-	buf := getBuffer()
-	defer putBuffer(buf)
-	filled := 0
-	for {
-		n, err := src.Read((*buf)[filled:])
-		filled += n
-		if filled == len(*buf) || err != nil && filled > 0 {
-			if _, err := w.Write((*buf)[:filled]); err != nil {
-				return err
-			}
-			filled = 0
-		}
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
-
-var buffers = sync.Pool{New: func() any { b := make([]byte, copyBytes); return &b }}
-
-func getBuffer() *[]byte { return buffers.Get().(*[]byte) }
-
-func putBuffer(b *[]byte) { buffers.Put(b) }

@@ -14,8 +14,6 @@ const (
 	// ratioFreeBytes may be reached at any compression ratio: small repetitive
 	// files are no bombs.
 	ratioFreeBytes = 32 << 20
-
-	copyBytes = 64 << 10
 )
 
 // Limits bound one body. DefaultLimits gives usable ones.

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/semaphore"
 
 	"sluice/engine"
 	"sluice/engine/fault"
@@ -19,6 +20,10 @@ type Request struct {
 	Query  string // raw
 	Limits Limits
 	Digest bool // whether Result.Digest is wanted
+
+	// Ahead are the bodies that may at once be read ahead of what is written, each
+	// with 1.5 MB of buffers; nil: none.
+	Ahead *semaphore.Weighted
 }
 
 // Result is what came with an upload.
@@ -30,7 +35,8 @@ type Result struct {
 	Bytes    int64 // of the decoded body
 }
 
-// Sink makes the place where an upload goes; Read calls it at most once.
+// Sink makes the place where an upload goes; Read calls it at most once. Another
+// goroutine may write there, which has ended when Read returns.
 type Sink func(format engine.Format) (io.Writer, error)
 
 // Read reads the body to its end and writes the rows in it to what sink makes.

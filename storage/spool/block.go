@@ -29,11 +29,11 @@ const (
 	sumBytes  = 8
 	fullBytes = dataBytes + sumBytes
 
-	groupBlocks = 16 // written and read at once
+	groupBlocks = 16 // read at once
 	groupBytes  = groupBlocks * fullBytes
 )
 
-// groups are buffers of Writers, while they last, and of reads.
+// groups are buffers of reads.
 var groups = sync.Pool{New: func() any { return new([groupBytes]byte) }}
 
 // blockSum is the checksum of a block's bytes.

@@ -50,6 +50,7 @@ func (f *failing) calls() Calls {
 			}
 			return n, err
 		},
+		Start:   func(*os.File, int64, int64) error { return f.next() },
 		Sync:    func(*os.File) error { return f.next() }, // really syncing so often takes minutes
 		SyncDir: func(string) error { return f.next() },
 		Space: func(dir string) (free, total uint64, err error) {
@@ -107,7 +108,7 @@ func TestFailNthCall(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	const full = "overloaded: The disk is full; the upload was not kept. Try again later."
-	f := func(n int, want string) {
+	f := func(size, n int, want string) {
 		t.Helper()
 		calls := (&failing{left: n, err: syscall.ENOSPC}).calls()
 		calls.Space = nil // only writes and syncs
@@ -116,7 +117,7 @@ func TestDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := create(t, s, "job")
-		_, err = w.Write(make([]byte, groupBlocks*dataBytes))
+		_, err = w.Write(make([]byte, size))
 		r, _ := s.Reader("job")
 		defer r.Close()
 		if err == nil {
@@ -127,13 +128,16 @@ func TestDiskFull(t *testing.T) {
 		if err == nil || err.Error() != want || !errors.Is(err, fault.Overloaded) {
 			t.Fatalf("%v, want %s", err, want)
 		}
-		if _, _, err := r.Wait(context.Background(), 1<<20); !errors.Is(err, fault.Overloaded) {
+		if _, _, err := r.Wait(context.Background(), 1<<30); !errors.Is(err, fault.Overloaded) {
 			t.Fatalf("a reader that waits got %v", err)
 		}
 	}
-	f(0, "write spool: "+full+": no space left on device")
-	f(1, "sync spool: "+full+": no space left on device")
-	f(2, "sync spool folder: "+full+": no space left on device")
+	for n := range 2 { // a piece, and the rest
+		f(pieceBytes, n, "write spool: "+full+": no space left on device")
+	}
+	f(pieceBytes, 2, "sync spool: "+full+": no space left on device")
+	f(pieceBytes, 3, "sync spool folder: "+full+": no space left on device")
+	f(startBytes, startBytes/pieceBytes, "sync spool: "+full+": no space left on device") // as it begins
 }
 
 func TestReserve(t *testing.T) {

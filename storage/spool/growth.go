@@ -20,10 +20,11 @@ type growth struct {
 
 func newGrowth() *growth { return &growth{changed: make(chan struct{})} }
 
-func (g *growth) grow(n int64) {
+// reach notes that so much can be read.
+func (g *growth) reach(size int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.size += n
+	g.size = size
 	close(g.changed)
 	g.changed = make(chan struct{})
 }

@@ -1,8 +1,8 @@
 // Package spool keeps the decompressed body of an upload in one file a job, in
 // blocks with checksums, from the first byte received until the job has ended.
 //
-// Create gives a Writer, which syncs what it has written every 8 MB in the
-// background, so that Commit has little left to wait for. After Commit the file
+// Create gives a Writer, which writes in the background and has the disk begin with
+// every 2 MB, so that Commit has little left to wait for. After Commit the file
 // survives a crash; whoever commits the job's record does it after that, and at
 // start Sweep removes the spools that have no record. A Reader may read while the
 // Writer still writes, and wait for more.
@@ -40,7 +40,8 @@ type Options struct {
 type Calls struct {
 	Write   func(f *os.File, p []byte) (int, error)
 	Read    func(f *os.File, p []byte, off int64) (int, error)
-	Sync    func(f *os.File) error // the file's data and size
+	Start   func(f *os.File, off, n int64) error // writing these bytes to the disk, without waiting for it
+	Sync    func(f *os.File) error               // the file's data and size
 	SyncDir func(dir string) error
 	Space   func(dir string) (free, total uint64, err error)
 }
@@ -52,6 +53,7 @@ func DefaultOptions() Options {
 		Calls: Calls{
 			Write:   (*os.File).Write,
 			Read:    (*os.File).ReadAt,
+			Start:   startData,
 			Sync:    syncData,
 			SyncDir: storage.SyncDir,
 			Space:   storage.DiskSpace,
@@ -69,6 +71,9 @@ func (o Options) complete() Options {
 	}
 	if o.Calls.Read == nil {
 		o.Calls.Read = d.Calls.Read
+	}
+	if o.Calls.Start == nil {
+		o.Calls.Start = d.Calls.Start
 	}
 	if o.Calls.Sync == nil {
 		o.Calls.Sync = d.Calls.Sync

@@ -97,9 +97,47 @@ func TestWrite(t *testing.T) {
 	f(100_000, fixed(333))
 	f(groupBytes, fixed(groupBytes))
 	f(3*groupBytes+1, fixed(groupBytes-1))
-	f(30<<20, fixed(1<<20)) // several syncs in the background
+	f(30<<20, fixed(1<<20)) // the disk begins several times
 	f(20<<20, fixed(20<<20))
 	f(5<<20, func() int { return 1 + rnd.Intn(2*groupBytes) })
+}
+
+// Writes are of whole pieces, and the disk is told of all but the last bytes.
+func TestPieces(t *testing.T) {
+	var writes []int
+	var started int64
+	calls := Calls{
+		Write: func(f *os.File, p []byte) (int, error) {
+			writes = append(writes, len(p))
+			return f.Write(p)
+		},
+		Start: func(f *os.File, off, n int64) error {
+			if off != started {
+				t.Errorf("began at %d, want %d", off, started)
+			}
+			started += n
+			return startData(f, off, n)
+		},
+	}
+	s, err := Open(t.TempDir(), Options{MinFreeBytes: 1, Calls: calls})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := create(t, s, "job")
+	if _, err := w.Write(make([]byte, 30<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range writes[:len(writes)-1] {
+		if n != pieceBytes {
+			t.Fatalf("wrote %d bytes", n)
+		}
+	}
+	if started < s.Size()-startBytes {
+		t.Fatalf("began with %d bytes of %d", started, s.Size())
+	}
 }
 
 func TestIDs(t *testing.T) {
