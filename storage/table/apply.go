@@ -42,6 +42,8 @@ func (tx *Tx) applyPart(ops []company.Op, results []company.Result) (n int, err 
 			tx.touched += tx.doms.touch(probes[i].h)
 			if there(probes[i].found) {
 				tx.touched += tx.ids.touch(tx.t.keys.birth(probes[i].found))
+			} else {
+				tx.touched += tx.doms.touchSlot(probes[i].h)
 			}
 		}
 		for i := range probes {
@@ -75,7 +77,7 @@ func (tx *Tx) step(op *company.Op, p *probe, res *company.Result) (fit bool, err
 		if op.Kind == company.Create {
 			*res = conflict(tx.t.keys.id(own))
 		} else {
-			*res = company.Result{Outcome: company.Skipped, ID: tx.named(op, own, p)}
+			res.Outcome, res.ID = company.Skipped, tx.named(op, own, p)
 		}
 		return true, nil
 	case company.Modify, company.Delete:
@@ -155,7 +157,9 @@ func (tx *Tx) create(op *company.Op, p *probe, res *company.Result) (bool, error
 		tx.setDomain(p.h, rec)
 	}
 	tx.live++
-	*res = company.Result{Outcome: company.Created, ID: tx.named(op, rec, p)}
+	// Field by field: a literal is put together on the stack, and reading that back whole
+	// waits for all stores before.
+	res.Outcome, res.ID = company.Created, tx.named(op, rec, p)
 	return true, nil
 }
 

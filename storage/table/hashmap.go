@@ -67,6 +67,15 @@ func (m *hashMap) touch(h hash) uint64 {
 	return uint64(m.tags[m.home(h.hi)])
 }
 
+// touchSlot asks for the memory that set writes besides. Stores become visible in order,
+// so one that misses holds up all behind it.
+func (m *hashMap) touchSlot(h hash) uint64 {
+	if len(m.slots) == 0 {
+		return 0
+	}
+	return m.slots[m.home(h.hi)].hi
+}
+
 // set returns what the key had before.
 func (m *hashMap) set(h hash, val uint64) uint64 {
 	if m.n >= len(m.slots)/4*3 {

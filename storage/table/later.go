@@ -96,7 +96,7 @@ func (tx *Tx) match(birth uint64, op *company.Op, p *probe, res *company.Result)
 		l := &tx.later
 		l.list = append(roomFor(l.list), laterUpdate{rec: rec, birth: birth, off: uint32(len(l.patches)), size: uint32(len(op.Patch))})
 		l.patches = append(l.patches, op.Patch...)
-		*res = company.Result{Outcome: company.Updated, ID: tx.named(op, birth, p)}
+		res.Outcome, res.ID = company.Updated, tx.named(op, birth, p)
 		return true, nil
 	}
 	if len(tx.later.list) > 0 {
