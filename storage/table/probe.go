@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"sync/atomic"
 
@@ -30,14 +31,15 @@ const (
 // and read only what is committed, so a goroutine beside the writer takes every
 // chunk that the writer has not come to. All but the goroutine belongs to the writer.
 type prober struct {
-	todo  chan *probing // nil: the goroutine does not run
+	wake  chan struct{} // nil: the goroutine does not run
 	ended chan struct{} // closed when it has ended
 	work  probing
-	given bool   // the goroutine has work, or will take it
+	taken int    // chunks that the writer looked at, or got back
 	ready []bool // by chunk
 }
 
-// probing is one Apply's ops. No two look at the same chunk.
+// probing is one Apply's ops, and then the next one's. No two look at the same chunk.
+// Whoever has taken one may read all of it until the writer has the chunk back.
 type probing struct {
 	ctx    context.Context
 	t      *Table
@@ -45,13 +47,35 @@ type probing struct {
 	ops    []company.Op
 	probes []probe
 	errs   []error // by chunk
-	next   atomic.Int64
-	done   chan int // the goroutine's chunks as they are ready, and then noChunk
+	left   chunks
+	done   chan int // the goroutine's chunks, as they are ready
 
 	touched, beside uint64 // keep the reads of a touch from being left out
 }
 
+// chunks are those that nobody has begun: the next one, and behind the last.
+type chunks struct{ atomic.Uint64 }
+
 const noChunk = -1
+
+func (c *chunks) reset(n int) { c.Store(uint64(n)) }
+
+// take returns a chunk that nobody has begun.
+func (c *chunks) take() int {
+	for {
+		s := c.Load()
+		next, n := s>>32, s&math.MaxUint32
+		if next == n {
+			return noChunk
+		}
+		if c.CompareAndSwap(s, s+1<<32) {
+			return int(next)
+		}
+	}
+}
+
+// close leaves none, and returns how many were begun.
+func (c *chunks) close() int { return int(c.Swap(0) >> 32) }
 
 func (p *prober) begin(tx *Tx, ops []company.Op) {
 	w := &p.work
@@ -60,40 +84,34 @@ func (p *prober) begin(tx *Tx, ops []company.Op) {
 		w.probes = make([]probe, len(ops))
 	}
 	w.probes = w.probes[:len(ops)]
-	chunks := (len(ops) + probeChunk - 1) / probeChunk
+	n := (len(ops) + probeChunk - 1) / probeChunk
 	if w.errs == nil {
 		w.errs, p.ready = make([]error, probeAhead/probeChunk), make([]bool, probeAhead/probeChunk)
-		w.done = make(chan int, probeAhead/probeChunk+1)
+		w.done = make(chan int, probeAhead/probeChunk)
 	}
 	clear(p.ready)
-	w.next.Store(0)
-	if chunks > 1 && runtime.GOMAXPROCS(0) > 1 {
-		if p.todo == nil {
-			p.todo, p.ended = make(chan *probing, 1), make(chan struct{})
-			go probeBeside(p.todo, p.ended)
+	p.taken = 0
+	w.left.reset(n)
+	if n > 1 && runtime.GOMAXPROCS(0) > 1 {
+		if p.wake == nil {
+			p.wake, p.ended = make(chan struct{}, 1), make(chan struct{})
+			go probeBeside(w, p.wake, p.ended)
 		}
-		p.given = true
-		p.todo <- w
+		select {
+		case p.wake <- struct{}{}:
+		default: // it has not seen the last one yet
+		}
 	}
 }
 
-func probeBeside(todo <-chan *probing, ended chan<- struct{}) {
+func probeBeside(w *probing, wake <-chan struct{}, ended chan<- struct{}) {
 	defer close(ended)
-	for w := range todo {
-		for i := w.take(); i != noChunk; i = w.take() {
+	for range wake {
+		for i := w.left.take(); i != noChunk; i = w.left.take() {
 			w.beside += w.look(i)
 			w.done <- i
 		}
-		w.done <- noChunk
 	}
-}
-
-// take returns a chunk that nobody has begun.
-func (w *probing) take() int {
-	if i := int(w.next.Add(1) - 1); i*probeChunk < len(w.ops) {
-		return i
-	}
-	return noChunk
 }
 
 // chunk returns the probes from op n on, which begins a chunk. Until they are
@@ -101,40 +119,34 @@ func (w *probing) take() int {
 func (p *prober) chunk(n int) ([]probe, error) {
 	w, i := &p.work, n/probeChunk
 	for !p.ready[i] {
-		if mine := w.take(); mine != noChunk {
+		if mine := w.left.take(); mine != noChunk {
 			w.touched += w.look(mine)
 			p.ready[mine] = true
-		} else if done := <-w.done; done == noChunk {
-			p.given = false
 		} else {
-			p.ready[done] = true
+			p.ready[<-w.done] = true
 		}
+		p.taken++
 	}
 	return w.probes[n:min(len(w.probes), n+probeChunk)], w.errs[i]
 }
 
-// end returns when nobody looks at the table any more.
+// end returns when nobody looks at the table any more. It does not wait for the
+// goroutine to be given a processor: where others keep them busy, the writer waited
+// for that as long as it worked.
 func (p *prober) end() {
 	w := &p.work
-	w.next.Store(int64(len(w.ops)))
-	if p.given {
-		select {
-		case <-p.todo: // not begun
-		default:
-			for <-w.done != noChunk {
-			}
-		}
-		p.given = false
+	for begun := w.left.close(); p.taken < begun; p.taken++ {
+		<-w.done
 	}
 	w.ctx, w.t, w.v, w.ops = nil, nil, nil, nil
 }
 
 // stop ends the goroutine, between two Applies.
 func (p *prober) stop() {
-	if p.todo != nil {
-		close(p.todo)
+	if p.wake != nil {
+		close(p.wake)
 		<-p.ended
-		p.todo, p.ended = nil, nil
+		p.wake, p.ended = nil, nil
 	}
 }
 

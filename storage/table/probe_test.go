@@ -34,7 +34,7 @@ func TestApplyEndsItsLookUps(t *testing.T) {
 				}
 				n, err = tx.Apply(ops[at:], results[at:])
 				w := &tx.prober.work
-				if tx.prober.given || len(tx.prober.todo) > 0 || len(w.done) > 0 || w.take() != noChunk {
+				if w.ops != nil || len(w.done) > 0 || w.left.take() != noChunk {
 					t.Error("look-ups are under way after Apply")
 				}
 				return err
