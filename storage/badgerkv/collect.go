@@ -54,7 +54,7 @@ func (c *collector) stop() {
 func (kv *KV) collectUntil(ctx context.Context) {
 	tick := time.NewTicker(kv.cfg.CollectEvery)
 	defer tick.Stop()
-	var before int64
+	var p plan
 	for {
 		select {
 		case <-ctx.Done():
@@ -64,19 +64,44 @@ func (kv *KV) collectUntil(ctx context.Context) {
 		if kv.watch(ctx) != nil {
 			return
 		}
-		written, ratio := kv.written.Load(), busyRatio
-		idle := written == before
-		full := kv.refused.Swap(false) && written > 0
-		if idle || full {
-			ratio = idleRatio
-		}
-		if written >= collectBytes || idle && written >= idleBytes || full {
-			if err := kv.collect(ctx, ratio); err != nil && ctx.Err() == nil {
+		written := kv.written.Load()
+		if ratio, due := p.look(written, kv.refused.Swap(false)); due {
+			err := kv.collect(ctx, ratio)
+			if err != nil && ctx.Err() == nil {
 				kv.cfg.Logger.Warn("collect value log", "error", err)
 			}
-			written = kv.written.Load()
+			p.collected(written, ratio, kv.written.Load(), err)
 		}
-		before = written
+	}
+}
+
+// plan tells when to collect, and how much must be dead of a file to rewrite it.
+type plan struct {
+	before int64 // written, when it looked last
+	owed   int64 // written before the last collection, if that was one of a busy store
+}
+
+// look is given what was written since the last collection, and whether the disk was
+// found full meanwhile.
+func (p *plan) look(written int64, full bool) (ratio float64, due bool) {
+	idle := written == p.before
+	p.before = written
+	switch {
+	case full && written > 0, idle && written+p.owed >= idleBytes:
+		return idleRatio, true
+	case written >= collectBytes:
+		return busyRatio, true
+	}
+	return 0, false
+}
+
+// collected notes what became of it. A busy store's collection leaves files that are
+// half dead, for the store at rest: they would stay until as much is written again.
+func (p *plan) collected(written int64, ratio float64, since int64, err error) {
+	if p.before = since; ratio == busyRatio && err == nil {
+		p.owed += written
+	} else {
+		p.owed = 0
 	}
 }
 
