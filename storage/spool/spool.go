@@ -1,8 +1,8 @@
 // Package spool keeps the decompressed body of an upload in one file a job, in
 // blocks with checksums, from the first byte received until the job has ended.
 //
-// Create gives a Writer, which writes in the background and has the disk begin with
-// every 2 MB, so that Commit has little left to wait for. After Commit the file
+// Create gives a Writer, which has the disk begin with every 2 MB that it wrote, so
+// that Commit has little left to wait for. After Commit the file
 // survives a crash; whoever commits the job's record does it after that, and at
 // start Sweep removes the spools that have no record. A Reader may read while the
 // Writer still writes, and wait for more.
