@@ -228,8 +228,11 @@ func (g *incoming) copyOut(o *outgoing, out *batch.Batch, pass []int) {
 		message, _ := abi.Bytes(g.mem, e.MessagePtr, e.MessageLen)
 		o.in.Fail(int(o.rows[e.Row]), column, fault.Code(code), string(message))
 	}
-	span := g.low < g.high && g.high-g.low <= 2*g.pointed+spanSlack
-	arena := slices.Grow(out.Arena, int(g.pointed+g.passed)+batch.Wide)
+	span, room := g.low < g.high && g.high-g.low <= 2*g.pointed+spanSlack, g.pointed
+	if span {
+		room = g.high - g.low // less, where cells share bytes, or more
+	}
+	arena := slices.Grow(out.Arena, int(room+g.passed)+batch.Wide)
 	shift := uint32(len(arena)) - uint32(g.low)
 	if span {
 		arena = append(arena, g.mem[g.low:g.high]...)
