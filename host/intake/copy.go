@@ -1,8 +1,10 @@
 package intake
 
 import (
+	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 const (
@@ -15,6 +17,9 @@ const (
 	// aheadBytes is read at once then: from a socket, with half the work of reads of
 	// 64 KB. Three such buffers are in use: one is filled, one waits, one is written.
 	aheadBytes = 512 << 10
+
+	// aheadTime is what a piece may take: at 5 MB/s the disk is not what one waits for.
+	aheadTime = 100 * time.Millisecond
 )
 
 // copyAll copies src to its end. io.Copy would let either side choose its own
@@ -35,38 +40,74 @@ func (r *reader) copyAll(w io.Writer, src io.Reader) error {
 			return err
 		}
 		if copied += n; copied >= aheadAfter && r.in.Ahead != nil && r.in.Ahead.TryAcquire(1) {
-			defer r.in.Ahead.Release(1)
-			return copyAhead(w, src)
+			if slow, err := r.copyAhead(w, src); err != nil || !slow {
+				return err
+			}
+			copied = 0
 		}
 	}
 }
 
-// copyAhead copies src to its end, and reads on while w writes.
-func copyAhead(w io.Writer, src io.Reader) (err error) {
+// copyAhead copies src and reads on while w writes. It returns at the end of src, or
+// gives its turn back where src is slow: nothing is gained there, and few have turns.
+func (r *reader) copyAhead(w io.Writer, src io.Reader) (slow bool, err error) {
+	defer r.in.Ahead.Release(1)
 	pieces, written := make(chan *[]byte, 1), make(chan error, 1)
-	go func() { written <- writeAll(w, pieces) }()
+	var bug any
+	go func() {
+		var err error
+		defer func() {
+			bug = recover() // the request's goroutine knows what to do with a panic
+			written <- err
+		}()
+		err = writeAll(w, pieces)
+	}()
 	defer func() {
 		close(pieces)
-		if failed := <-written; failed != nil {
+		failed := <-written
+		if bug != nil {
+			panic(bug)
+		}
+		if failed != nil {
 			err = failed
 		}
 	}()
 	for {
 		p := aheads.Get().(*[]byte)
-		n, err := fill((*p)[:aheadBytes], src)
+		n, err := fill((*p)[:aheadBytes], &hasty{src, time.Now()})
 		*p = (*p)[:n]
 		select {
 		case pieces <- p:
 		case failed := <-written:
 			written <- failed
-			return failed
+			return false, failed
 		}
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
+		switch err {
+		case nil:
+		case io.EOF:
+			return false, nil
+		case errSlow:
+			return true, nil
+		default:
+			return false, err
 		}
 	}
+}
+
+// hasty reads until a piece has taken too long.
+type hasty struct {
+	src   io.Reader
+	began time.Time
+}
+
+var errSlow = errors.New("intake: the body comes slowly")
+
+func (h *hasty) Read(p []byte) (int, error) {
+	n, err := h.src.Read(p)
+	if err == nil && time.Since(h.began) > aheadTime {
+		err = errSlow
+	}
+	return n, err
 }
 
 // writeAll writes pieces until there are no more, or one can't be written.

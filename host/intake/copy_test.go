@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sync/semaphore"
@@ -106,3 +107,66 @@ func TestReadAheadFails(t *testing.T) {
 	f(io.MultiReader(strings.NewReader(text), iotest.ErrReader(errors.New("gone"))),
 		"validation_error: the body was cut short after 3670016 bytes: gone")
 }
+
+// A body that comes slowly keeps nobody else from reading ahead.
+func TestSlowBodyGivesItsTurnBack(t *testing.T) {
+	const size = 4 << 20
+	text := strings.Repeat("a,b\n", size/4)
+	ahead := semaphore.NewWeighted(1)
+	reads, refused := 0, 0
+	body := readerFunc(func(p []byte) (int, error) {
+		left := len(text)
+		switch n := size - left; {
+		case left == 0:
+			return 0, io.EOF
+		case n >= aheadAfter && reads < 2:
+			reads++
+			if reads == 1 {
+				time.Sleep(2 * aheadTime)
+			} else if !ahead.TryAcquire(1) {
+				refused++
+			} else {
+				ahead.Release(1)
+			}
+			p = p[:min(len(p), 10)]
+		}
+		n := copy(p, text)
+		text = text[n:]
+		return n, nil
+	})
+	var got bytes.Buffer
+	in := Request{Form: Form{MediaType: csvType}, Body: body, Length: size, Limits: DefaultLimits(), Ahead: ahead}
+	if _, err := Read(context.Background(), in, func(engine.Format) (io.Writer, error) { return &got, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if reads != 2 || refused != 0 || got.Len() != size {
+		t.Fatalf("after %d slow reads the turn was kept %d times; %d bytes arrived", reads, refused, got.Len())
+	}
+}
+
+// A panic where pieces are written is the request's, as it is without them.
+func TestPanicWhileReadAhead(t *testing.T) {
+	const size = 4 << 20
+	written := 0
+	w := writerFunc(func(p []byte) (int, error) {
+		if written += len(p); written > aheadAfter {
+			panic("BUG: test")
+		}
+		return len(p), nil
+	})
+	defer func() {
+		if p := recover(); p != "BUG: test" {
+			t.Fatalf("recovered %v", p)
+		}
+	}()
+	err := readAhead(t, strings.NewReader(strings.Repeat("a,b\n", size/4)), size, w)
+	t.Fatalf("no panic: %v", err)
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
