@@ -150,7 +150,7 @@ func (tx *Tx) create(op *company.Op, p *probe, res *company.Result) (bool, error
 	if tx.raw, err = tx.strip(raw, at); err != nil {
 		return false, err
 	}
-	if fit, err := tx.append(at, groupRow{birth: rec, created: tx.now, updated: tx.now}); !fit || err != nil {
+	if fit, err := tx.append(at, rec, tx.now); !fit || err != nil {
 		return false, err
 	}
 	if p.keyed {
@@ -227,7 +227,7 @@ func (tx *Tx) update(rec uint64, op *company.Op, p *probe, res *company.Result) 
 	if tx.raw, err = tx.strip(raw, at); err != nil {
 		return false, err
 	}
-	if fit, err := tx.append(at, groupRow{birth: old.birth, created: old.created, updated: tx.now}); !fit || err != nil {
+	if fit, err := tx.append(at, old.birth, old.created); !fit || err != nil {
 		return false, err
 	}
 	if lost {
@@ -272,18 +272,24 @@ func (tx *Tx) kill(rec uint64) {
 }
 
 // append adds a row whose record was just appended to raw at at.
-func (tx *Tx) append(at int, r groupRow) (fit bool, err error) {
-	rec := tx.start + uint64(len(tx.rows))
+func (tx *Tx) append(at int, birth uint64, created int64) (fit bool, err error) {
+	n := len(tx.rows)
+	rec := tx.start + uint64(n)
 	if rec > maxRecord {
 		return false, errors.New("append row: the table is out of record numbers")
 	}
-	r.off, r.size, r.job, r.slot = uint32(at), uint32(len(tx.raw)-at), tx.job, uint8(rec)
-	if !tx.fits(rowCost(&r)) {
+	size := len(tx.raw) - at
+	cost := rowCost(size, tx.job)
+	if !tx.fits(cost) {
 		tx.raw = tx.raw[:at]
 		return false, nil
 	}
-	tx.rows = append(roomFor(tx.rows), r)
-	tx.openBytes += rowCost(&r)
+	tx.rows = roomFor(tx.rows)[:n+1]
+	r := &tx.rows[n] // field by field, as a result is
+	r.birth, r.created, r.updated = birth, created, tx.now
+	r.size, r.off, r.slot = uint32(size), uint32(at), uint8(rec)
+	r.job = tx.job
+	tx.openBytes += cost
 	if r.slot == blockRows-1 || len(tx.raw) >= maxGroupRaw {
 		return true, tx.seal(true)
 	}

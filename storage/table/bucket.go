@@ -74,17 +74,19 @@ func (b *bucket) home(hi uint64) int {
 	return int(at)
 }
 
-func (b *bucket) find(h hash) uint64 {
-	if b.n == 0 {
-		return none
-	}
-	i := b.home(h.hi)
-	for i > 0 && b.hi(i-1) >= h.hi {
+// walk goes from i to the first hash that is not below hi.
+func (b *bucket) walk(i int, hi uint64) int {
+	for i > 0 && b.hi(i-1) >= hi {
 		i--
 	}
-	for i < b.n && b.hi(i) < h.hi {
+	for i < b.n && b.hi(i) < hi {
 		i++
 	}
+	return i
+}
+
+// findFrom is find from where walk came to.
+func (b *bucket) findFrom(i int, h hash) uint64 {
 	for ; i < b.n && b.hi(i) == h.hi; i++ {
 		if b.lo(i) == h.lo {
 			return b.val(i)
@@ -92,6 +94,8 @@ func (b *bucket) find(h hash) uint64 {
 	}
 	return none
 }
+
+func (b *bucket) find(h hash) uint64 { return b.findFrom(b.walk(b.home(h.hi), h.hi), h) }
 
 // appendBucket appends the payload of a bucket of sorted slots.
 func appendBucket(dst []byte, slots []mapSlot) []byte {

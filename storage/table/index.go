@@ -65,17 +65,63 @@ func (ix *index) bucket(ctx context.Context, src *source, hi uint64) (*bucket, e
 	return b, nil
 }
 
-// touch asks for the memory that find will look at, where it is in memory.
-func (ix *index) touch(h hash) uint64 {
+// spot is where a hash may stand in a bucket, if that is in memory.
+type spot struct {
+	b *bucket // nil: not in memory
+	i int
+}
+
+// spots are those of many look-ups, which go step by step together: open, walk, and
+// then findAt. Each step asks for the memory of the next, in a loop that does nothing
+// else, so that as many loads as can be are under way.
+type spots [probeChunk]spot
+
+// open goes to where s's hash should stand.
+func (s *spot) open(ix *index, h hash) {
+	s.b = nil
 	if ix.count == 0 {
-		return 0
+		return
 	}
 	slot, _, _ := ix.locate(h.hi)
-	b := slot.Load()
-	if b == nil || b.n == 0 {
-		return 0
+	if s.b = slot.Load(); s.b != nil {
+		s.i = s.b.home(h.hi)
 	}
-	return b.hi(b.home(h.hi))
+}
+
+// walk goes to where it stands, if it does.
+func (s *spot) walk(h hash) {
+	if s.b != nil {
+		s.i = s.b.walk(s.i, h.hi)
+	}
+}
+
+// touchHashes asks for what walk reads.
+func (s *spots) touchHashes(n int) (touched uint64) {
+	for i := range s[:n] {
+		if b, at := s[i].b, s[i].i; b != nil && at < b.n {
+			touched += b.hi(at)
+		}
+	}
+	return touched
+}
+
+// touchPlaces asks for what findAt reads.
+func (s *spots) touchPlaces(n int) (touched uint64) {
+	for i := range s[:n] {
+		if b, at := s[i].b, s[i].i; b != nil && at < b.n {
+			touched += uint64(b.lo(at)) + uint64(b.vals[at*b.width])
+		}
+	}
+	return touched
+}
+
+// findAt is find where the bucket was walked.
+func (ix *index) findAt(ctx context.Context, src *source, s *spot, h hash) (uint64, error) {
+	if s.b == nil {
+		return ix.find(ctx, src, h)
+	}
+	s.b.touch()
+	return s.b.findFrom(s.i, h), nil
 }
 
 func (ix *index) find(ctx context.Context, src *source, h hash) (uint64, error) {

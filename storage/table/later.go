@@ -178,7 +178,7 @@ func (tx *Tx) changeAgain(u *laterUpdate) (again bool, err error) {
 
 // replace puts the record that was appended to raw at at in the place of an old row.
 func (tx *Tx) replace(u *laterUpdate, old *groupRow, at int) error {
-	fit, err := tx.append(at, groupRow{birth: old.birth, created: old.created, updated: tx.now})
+	fit, err := tx.append(at, old.birth, old.created)
 	if fit && err == nil {
 		tx.moved(u.rec, old.birth)
 	}

@@ -61,8 +61,11 @@ func (tx *Tx) catchUpMany() error {
 		return fmt.Errorf("read rows to update: %w", err)
 	}
 	for i := range l.list {
-		if i+touchAhead < len(l.list) {
-			tx.touched += tx.ids.touch(tx.t.keys.birth(l.list[i+touchAhead].birth))
+		if i%touchAhead == 0 {
+			for j := range l.list[i:min(i+touchAhead, len(l.list))] {
+				h := tx.t.keys.birth(l.list[i+j].birth)
+				tx.touched += tx.ids.touch(h) + tx.ids.touchSlot(h)
+			}
 		}
 		u := &l.list[i]
 		if again, err := tx.changeAgain(u); err != nil {
@@ -79,8 +82,9 @@ func (tx *Tx) catchUpMany() error {
 	return nil
 }
 
-// touchAhead is how many updates ahead memory is asked for.
-const touchAhead = 16
+// touchAhead is for how many updates memory is asked for at once. Between them a load
+// that misses would hold up all that is done after it.
+const touchAhead = 64
 
 // forgetLarge keeps no more memory for the next time than most need.
 func (l *later) forgetLarge() {

@@ -173,21 +173,26 @@ func (t *Table) probe(ctx context.Context, v *view, ops []company.Op, probes []p
 	if v.frozen != nil {
 		older = v.frozen
 	}
+	var at spots
 	for i := range probes {
 		h := probes[i].h
-		touched += v.active.doms.touch(h) + older.doms.touch(h) + v.doms.touch(h)
+		touched += v.active.doms.touch(h) + older.doms.touch(h)
+		at[i].open(v.doms, h)
 	}
+	touched += at.touchHashes(len(probes))
 	for i := range probes {
 		if p := &probes[i]; p.keyed {
-			if p.found, err = t.committedDomain(ctx, v, p.h); err != nil {
-				return touched, err
+			if p.found = v.recentDomain(p.h); p.found == none {
+				at[i].walk(p.h)
 			}
 		}
 	}
+	touched += at.touchPlaces(len(probes))
 	for i := range probes {
-		if p := &probes[i]; there(p.found) && ops[i].Update {
-			h := t.keys.birth(p.found)
-			touched += v.active.ids.touch(h) + older.ids.touch(h) + v.ids.touch(h)
+		if p := &probes[i]; p.keyed && p.found == none {
+			if p.found, err = t.olderDomain(ctx, v, &at[i], p.h); err != nil {
+				return touched, err
+			}
 		}
 	}
 	for i := range probes {
@@ -199,7 +204,27 @@ func (t *Table) probe(ctx context.Context, v *view, ops []company.Op, probes []p
 			p.id = t.keys.id(p.found)
 		}
 		if ops[i].Update && t.lower == nil {
-			if p.at, err = t.whereabouts(ctx, v, p.found); err != nil {
+			h := t.keys.birth(p.found)
+			touched += v.active.ids.touch(h) + older.ids.touch(h)
+			at[i].open(v.ids, h)
+		}
+	}
+	if t.lower != nil {
+		return touched, nil
+	}
+	touched += at.touchHashes(len(probes))
+	for i := range probes {
+		if p := &probes[i]; there(p.found) && ops[i].Update {
+			h := t.keys.birth(p.found)
+			if p.at = v.recentID(h); p.at == none {
+				at[i].walk(h)
+			}
+		}
+	}
+	touched += at.touchPlaces(len(probes))
+	for i := range probes {
+		if p := &probes[i]; there(p.found) && ops[i].Update && p.at == none {
+			if p.at, err = t.olderID(ctx, v, &at[i], p.found); err != nil {
 				return touched, err
 			}
 		}
@@ -209,15 +234,23 @@ func (t *Table) probe(ctx context.Context, v *view, ops []company.Op, probes []p
 
 // committedDomain looks a domain up in what is committed, as probe does.
 func (t *Table) committedDomain(ctx context.Context, v *view, h hash) (place, error) {
-	if p := v.active.doms.own(h); p != none {
+	if p := v.recentDomain(h); p != none {
 		return p, nil
 	}
-	if v.frozen != nil {
-		if p := v.frozen.doms.own(h); p != none {
-			return p, nil
-		}
+	return t.olderDomain(ctx, v, new(spot), h)
+}
+
+// recentDomain looks into the deltas, without locks.
+func (v *view) recentDomain(h hash) place {
+	if p := v.active.doms.own(h); p != none || v.frozen == nil {
+		return p
 	}
-	p, err := v.doms.find(ctx, &t.src, h)
+	return v.frozen.doms.own(h)
+}
+
+// olderDomain looks below the deltas.
+func (t *Table) olderDomain(ctx context.Context, v *view, s *spot, h hash) (place, error) {
+	p, err := v.doms.findAt(ctx, &t.src, s, h)
 	if p == none && err == nil && t.lower != nil {
 		return t.lower.findDomain(ctx, h)
 	}
@@ -230,16 +263,23 @@ func (t *Table) whereabouts(ctx context.Context, v *view, birth uint64) (place, 
 	if birth < t.base {
 		return t.committedBelow(ctx, v, birth)
 	}
-	h := t.keys.birth(birth)
-	if p := v.active.ids.own(h); p != none {
+	if p := v.recentID(t.keys.birth(birth)); p != none {
 		return p, nil
 	}
-	if v.frozen != nil {
-		if p := v.frozen.ids.own(h); p != none {
-			return p, nil
-		}
+	return t.olderID(ctx, v, new(spot), birth)
+}
+
+// recentID looks into the deltas, without locks.
+func (v *view) recentID(h hash) place {
+	if p := v.active.ids.own(h); p != none || v.frozen == nil {
+		return p
 	}
-	p, err := v.ids.find(ctx, &t.src, h)
+	return v.frozen.ids.own(h)
+}
+
+// olderID looks below the deltas.
+func (t *Table) olderID(ctx context.Context, v *view, s *spot, birth uint64) (place, error) {
+	p, err := v.ids.findAt(ctx, &t.src, s, t.keys.birth(birth))
 	if p == none {
 		p = birth
 	}

@@ -131,7 +131,7 @@ func (tx *Tx) restore(s savepoint) {
 	tx.rows = tx.rows[:s.rows]
 	tx.openBytes = 0
 	for i := tx.sealed; i < len(tx.rows); i++ {
-		tx.openBytes += rowCost(&tx.rows[i])
+		tx.openBytes += rowCost(int(tx.rows[i].size), tx.rows[i].job)
 	}
 	switch n := len(tx.rows); {
 	case n > tx.sealed:
@@ -175,7 +175,7 @@ func (tx *Tx) rawOf(i int) []byte {
 }
 
 // rowCost is the most that an open row adds to its group.
-func rowCost(r *groupRow) int { return int(r.size) + len(r.job) + 40 }
+func rowCost(size int, job string) int { return size + len(job) + 40 }
 
 // Bytes is the most that the commit takes so far.
 func (tx *Tx) Bytes() int {
